@@ -1,21 +1,10 @@
 using Quorate.Core;
+using Quorate.Core.Map;
 
 namespace Quorate.Log;
 
 /// <summary>One entry of the log. The leaf hash is H(0x00 ‖ key ‖ ":" ‖ value digest).</summary>
 public sealed record LogEntry(ulong Index, ReadOnlyMemory<byte> Key, Sha256Digest ValueDigest, Sha256Digest LeafHash);
-
-/// <summary>A compact sparse-map proof as it goes over the wire (Celestia <c>SparseCompactMerkleProof</c>).</summary>
-/// <param name="SideNodes">The non-placeholder siblings, leaf upward.</param>
-/// <param name="NonMembershipLeaf">65 bytes, or null. Never empty.</param>
-/// <param name="BitMask">ceil(NumSideNodes/8) bytes; bit i from the MSB set = side node i is the placeholder and omitted.</param>
-/// <param name="NumSideNodes">0 to 256.</param>
-public sealed record MapProof(
-    IReadOnlyList<Sha256Digest> SideNodes,
-    ReadOnlyMemory<byte>? NonMembershipLeaf,
-    ReadOnlyMemory<byte> BitMask,
-    int NumSideNodes
-);
 
 /// <summary>What the map under one head says of one key. <paramref name="Value"/> is the MapEntry JSON, empty when the key is absent.</summary>
 public sealed record MapAnswer(ReadOnlyMemory<byte> Value, MapProof Proof);

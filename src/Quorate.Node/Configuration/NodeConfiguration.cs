@@ -1,0 +1,226 @@
+using Quorate.Core;
+using Quorate.Crypto;
+using Quorate.Log;
+using Quorate.Trust;
+
+namespace Quorate.Node.Configuration;
+
+/// <summary>The whole configuration file after strict reading and checking: every cross-reference resolved, every path absolute.</summary>
+public sealed record NodeConfiguration
+{
+    public required NodeSection Node { get; init; }
+
+    public IReadOnlyDictionary<string, SignerSection> Signers { get; init; } = new Dictionary<string, SignerSection>();
+
+    public IReadOnlyList<PublishSection> Publish { get; init; } = [];
+
+    public IReadOnlyList<FollowSection> Follow { get; init; } = [];
+
+    /// <summary>Trust model per protocol name.</summary>
+    public IReadOnlyDictionary<string, TrustSection> Trust { get; init; } = new Dictionary<string, TrustSection>();
+
+    public GateSection? NixGate { get; init; }
+
+    public string? SourceFile { get; init; }
+}
+
+/// <summary><c>node:</c></summary>
+public sealed record NodeSection
+{
+    public required string State { get; init; }
+
+    /// <summary><c>http://host:port</c>, <c>https://host:port</c> (with <see cref="Tls"/>) or <c>unix:///path.socket</c>.</summary>
+    public IReadOnlyList<string> Listen { get; init; } = [];
+
+    /// <summary>Default: <c>control.socket</c> in the state directory.</summary>
+    public required string Control { get; init; }
+
+    public IReadOnlyList<TokenSection> Tokens { get; init; } = [];
+
+    /// <summary>Write tokens are bearer strings; refused over cleartext to a non-loopback address unless this is set.</summary>
+    public bool AllowCleartextTokens { get; init; }
+
+    public string? PublicUrl { get; init; }
+
+    public TlsSection? Tls { get; init; }
+
+    public HistorySection History { get; init; } = new();
+
+    /// <summary>Bytes of one request body after decompression.</summary>
+    public long MaxBody { get; init; } = 16 << 20;
+
+    public int MaxEntriesPerCall { get; init; } = 10_000;
+
+    public int MaxConcurrentRequests { get; init; } = 256;
+
+    public long MaxValue { get; init; } = 16 << 20;
+
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);
+}
+
+public sealed record TlsSection(string Certificate, string Key);
+
+/// <summary>How long heads stay provable: all of <see cref="Age"/>, and at least <see cref="Heads"/> of them.</summary>
+public sealed record HistorySection(TimeSpan Age, int Heads)
+{
+    public HistorySection()
+        : this(TimeSpan.FromHours(24), 1000) { }
+}
+
+/// <param name="Logs">Names of published logs that the token may write to; empty means all.</param>
+public sealed record TokenSection(string Name, Ed25519PublicKey Key, IReadOnlyList<string> Logs);
+
+public sealed record SignerSection(string Name, string Path);
+
+public enum DivergenceMode
+{
+    /// <summary>A later, different value is appended, kept out of the first-wins map and reported.</summary>
+    Append,
+
+    /// <summary>Exactly what Trustix does: the later value is dropped.</summary>
+    Drop,
+}
+
+public enum ClaimsKind
+{
+    /// <summary>What this builder's own machines executed.</summary>
+    Built,
+
+    /// <summary>What was fetched from elsewhere.</summary>
+    Relayed,
+}
+
+/// <summary>One <c>publish:</c> entry: a log of our own.</summary>
+public sealed record PublishSection
+{
+    public required string Name { get; init; }
+
+    public required string Builder { get; init; }
+
+    public required Protocol Protocol { get; init; }
+
+    public required SignerSection Signer { get; init; }
+
+    /// <summary>Checked against the private key at start when given.</summary>
+    public Ed25519PublicKey? Key { get; init; }
+
+    public IReadOnlyDictionary<string, string> Meta { get; init; } = new Dictionary<string, string>();
+
+    public DivergenceMode Divergence { get; init; }
+
+    public ClaimsKind Claims { get; init; }
+
+    public PublishFilterSection Filter { get; init; } = new();
+}
+
+/// <summary>What may be published at all; applied before anything is queued. Globs match store path names (without the hash part).</summary>
+/// <param name="Allow">If not empty, only matching names are published.</param>
+/// <param name="Deny">Never published; wins over <paramref name="Allow"/>.</param>
+/// <param name="DenyDeriver">Globs on the deriver's name.</param>
+/// <param name="DenyReferences">A path that references a matching name is not published either.</param>
+public sealed record PublishFilterSection(
+    IReadOnlyList<string> Allow,
+    IReadOnlyList<string> Deny,
+    IReadOnlyList<string> DenyDeriver,
+    IReadOnlyList<string> DenyReferences
+)
+{
+    public PublishFilterSection()
+        : this([], [], [], []) { }
+}
+
+public enum FollowMode
+{
+    Mirror,
+    Query,
+}
+
+/// <summary>One <c>follow:</c> entry: a foreign log, or a signed binary cache when <see cref="Cache"/> is set.</summary>
+public sealed record FollowSection
+{
+    /// <summary>Name for messages and the CLI; defaults to the builder.</summary>
+    public required string Name { get; init; }
+
+    public required string Builder { get; init; }
+
+    public required Protocol Protocol { get; init; }
+
+    /// <summary>The log's key; null for caches.</summary>
+    public Ed25519PublicKey? Key { get; init; }
+
+    public IReadOnlyList<Uri> Remotes { get; init; } = [];
+
+    public FollowMode Mode { get; init; }
+
+    public ClaimsKind Claims { get; init; }
+
+    public CacheSection? Cache { get; init; }
+
+    public ulong MaxEntries { get; init; } = 50_000_000;
+
+    public long MaxBytes { get; init; } = 64L << 30;
+
+    public ulong MaxHeads { get; init; } = 50_000_000;
+
+    public TimeSpan Poll { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Let the gate fetch from the log's self-declared <c>meta.upstream</c>, which its operator chooses.</summary>
+    public bool UseUpstream { get; init; }
+
+    public LogIdentity? Identity => Key is null ? null : new LogIdentity(Protocol, Key);
+}
+
+/// <summary>A signed binary cache as a witness of what its signer published.</summary>
+/// <param name="KeyName">The part of the key before the colon; narinfo signatures must carry it.</param>
+public sealed record CacheSection(Uri Url, string KeyName, Ed25519PublicKey Key);
+
+/// <summary><c>trust.PROTOCOL</c>: either a native rule or a chain of Trustix engines.</summary>
+public sealed record TrustSection
+{
+    public RuleText? Rule { get; init; }
+
+    public IReadOnlyList<EngineSection> Engines { get; init; } = [];
+
+    /// <summary>On more than one accepted candidate take the one with more supporters instead of refusing.</summary>
+    public bool ContestedByMajority { get; init; }
+}
+
+/// <summary>A rule as written, with its place in the file for errors.</summary>
+public sealed record RuleText(string Text, int Line, int Column);
+
+public abstract record EngineSection
+{
+    /// <param name="Minimum">0 to 100.</param>
+    public sealed record Percentage(int Minimum) : EngineSection;
+
+    public sealed record LogIdMatch(string Id) : EngineSection;
+
+    public sealed record JavaScript(string Function) : EngineSection;
+}
+
+public enum GateMode
+{
+    Enforce,
+
+    /// <summary>Serve the upstream's answer and record would-be refusals.</summary>
+    Report,
+}
+
+/// <summary><c>gate.nix</c></summary>
+public sealed record GateSection
+{
+    public required Uri Listen { get; init; }
+
+    /// <summary>Path of a key file as made by <c>nix-store --generate-binary-cache-key</c>.</summary>
+    public required string SigningKey { get; init; }
+
+    public IReadOnlyList<Uri> Upstreams { get; init; } = [];
+
+    public GateMode Mode { get; init; }
+
+    public bool AcceptContentAddressed { get; init; }
+
+    public string StoreDir { get; init; } = "/nix/store";
+
+    public int Priority { get; init; } = 40;
+}

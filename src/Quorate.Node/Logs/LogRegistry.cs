@@ -1,0 +1,87 @@
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using Quorate.Log;
+using Quorate.Node.Configuration;
+
+namespace Quorate.Node.Logs;
+
+/// <summary>A log that this node writes.</summary>
+public sealed record PublishedLogEntry(PublishSection Section, IPublishedLog Log);
+
+/// <summary>State of a subscription as operators see it. Replaced whole, never mutated.</summary>
+/// <param name="Fault">The last remote fault, null when the last poll was good.</param>
+/// <param name="Misbehaviour">A contradiction under the log's own signatures; null for honest logs.</param>
+public sealed record SubscriptionStatus(
+    DateTimeOffset? LastSuccess,
+    DateTimeOffset? LastAttempt,
+    string? Fault,
+    string? Misbehaviour,
+    ulong MissingValues
+);
+
+/// <summary>A foreign log that this node follows.</summary>
+public interface IFollowedLog
+{
+    FollowSection Section { get; }
+
+    LogIdentity Identity { get; }
+
+    SubscriptionStatus Status { get; }
+
+    /// <summary>The verified mirror; null in query mode.</summary>
+    ILogView? Mirror { get; }
+
+    /// <summary>The newest verified head; null before the first synchronisation.</summary>
+    LogHead? Head { get; }
+
+    /// <summary>
+    /// Query mode: asks the remotes for one key with proof and value, refreshing a head older than 5 s. Mirrors answer the same from their local copy.
+    /// </summary>
+    Task<KeyLookup> LookupAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken);
+}
+
+/// <summary>What a followed or published log proves about a key.</summary>
+public abstract record KeyLookup
+{
+    /// <param name="Entries">First the vote, then self-divergences (query mode: only the vote).</param>
+    /// <param name="Values">The value bytes of each entry, checked against its digest; null where withheld.</param>
+    /// <param name="FirstSeen">When this node first saw a head that covers the vote.</param>
+    public sealed record Found(
+        IReadOnlyList<LogEntry> Entries,
+        IReadOnlyList<ReadOnlyMemory<byte>?> Values,
+        ulong TreeSize,
+        DateTimeOffset FirstSeen
+    ) : KeyLookup;
+
+    /// <summary>Proven absent under the newest verified head.</summary>
+    public sealed record Absent(ulong TreeSize) : KeyLookup;
+
+    public sealed record Unavailable(string Reason) : KeyLookup;
+}
+
+/// <summary>All logs of the running node. Replaced on reload; readers take one snapshot per request.</summary>
+public sealed class LogRegistry
+{
+    volatile Contents _contents = new([], []);
+
+    public ImmutableArray<PublishedLogEntry> Published => _contents.Published;
+
+    public ImmutableArray<IFollowedLog> Followed => _contents.Followed;
+
+    public void Replace(IEnumerable<PublishedLogEntry> published, IEnumerable<IFollowedLog> followed) =>
+        _contents = new Contents([.. published], [.. followed]);
+
+    public bool TryGetPublished(string logId, [NotNullWhen(true)] out PublishedLogEntry? entry)
+    {
+        entry = Published.FirstOrDefault(p => p.Log.Identity.Id.Text == logId);
+        return entry is not null;
+    }
+
+    public bool TryGetFollowed(string logId, [NotNullWhen(true)] out IFollowedLog? log)
+    {
+        log = Followed.FirstOrDefault(f => f.Identity.Id.Text == logId);
+        return log is not null;
+    }
+
+    sealed record Contents(ImmutableArray<PublishedLogEntry> Published, ImmutableArray<IFollowedLog> Followed);
+}
