@@ -1,7 +1,6 @@
 using Quorate.Core;
 using Quorate.Crypto;
 using Quorate.Log;
-using Quorate.Trust;
 
 namespace Quorate.Node.Configuration;
 
