@@ -1,0 +1,42 @@
+# shellcheck shell=sh
+# Builds from the command line: one at a time per checkout, and nothing that outlives them. Sourced; $root is the checkout.
+# POSIX sh, because the launchers are.
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_GENERATE_ASPNET_CERTIFICATE=false DOTNET_CLI_WORKLOAD_UPDATE_NOTIFY_DISABLE=true
+
+# The lock is held by descriptor 9 until the subshell that took it ends.
+build_lock() {
+    mkdir -p "$root/artifacts"
+    exec 9>"$root/artifacts/build.lock"
+    if command -v flock >/dev/null 2>&1; then
+        flock 9
+    fi
+}
+
+# No compiler server, MSBuild node or MSBuild server stays behind.
+dotnet_build() {
+    DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 dotnet build "$@" \
+        --nologo --verbosity quiet -consoleLoggerParameters:NoSummary --disable-build-servers -nodeReuse:false -p:UseSharedCompilation=false 9>&-
+}
+
+# Everything that goes into a program; a deleted file shows as a newer folder.
+sources_newer_than() {
+    [ ! -e "$1" ] ||
+        [ -n "$(cd "$root" && find src Directory.Build.props Directory.Packages.props global.json -newer "$1" -print -quit 2>/dev/null)" ]
+}
+
+# program_fresh PROJECT: builds src/PROJECT in Release when a source is newer than its last build.
+program_fresh() {
+    stamp="$root/artifacts/stamps/$1"
+    sources_newer_than "$stamp" || return 0
+    (
+        build_lock
+        sources_newer_than "$stamp" || exit 0
+        mkdir -p "$root/artifacts/stamps"
+        # The stamp takes the time before the build: a source saved while the build runs is newer.
+        : >"$stamp.started"
+        echo "building $1 …" >&2
+        dotnet_build "$root/src/$1" -c Release >&2 || exit 1
+        mv "$stamp.started" "$stamp"
+    )
+}
