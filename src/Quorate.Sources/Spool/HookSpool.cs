@@ -1,0 +1,186 @@
+using System.Globalization;
+using System.Security.Cryptography;
+
+namespace Quorate.Sources.Spool;
+
+/// <summary>How full a spool is, and what it ever had to give up.</summary>
+/// <param name="Dropped">Claims that did not fit, or whose facts could not be had, since the counter file was last removed.</param>
+/// <param name="SetAside">Files that could not be understood or that the log refused; kept for a person to look at.</param>
+public sealed record SpoolState(int Batches, long Bytes, long Dropped, int SetAside);
+
+/// <summary>
+/// Claims that could not be delivered: a private directory with one file per batch, written whole under a temporary name, synced and renamed.
+/// Any number of processes may add and deliver at once. Delivery removes a file only after the log took it, so a crash in between delivers
+/// twice, which a log treats as duplicates.
+/// </summary>
+public sealed class HookSpool : IDisposable
+{
+    const string BatchSuffix = ".batch";
+    const string AsideSuffix = ".aside";
+    const string DroppedFile = "dropped.count";
+    const long MaxBatchBytes = 64 << 20;
+    const int MaxAside = 100;
+
+    readonly PosixDirectory _directory;
+    readonly int _maxBatches;
+    readonly long _maxBytes;
+
+    HookSpool(PosixDirectory directory, int maxBatches, long maxBytes)
+    {
+        _directory = directory;
+        _maxBatches = maxBatches;
+        _maxBytes = maxBytes;
+    }
+
+    public const int DefaultMaxBatches = 10_000;
+
+    public const long DefaultMaxBytes = 256L << 20;
+
+    /// <summary>Opens a spool, or null when <paramref name="create"/> is false and there is none.</summary>
+    /// <exception cref="IOException">The directory is a link, open to others, or somebody else's.</exception>
+    public static HookSpool? Open(string path, bool create, int maxBatches = DefaultMaxBatches, long maxBytes = DefaultMaxBytes) =>
+        PosixDirectory.Open(path, create) is { } directory ? new HookSpool(directory, maxBatches, maxBytes) : null;
+
+    public string Path => _directory.Path;
+
+    /// <summary>False when the spool is full: the claims are then counted as dropped. Never throws for a full disk.</summary>
+    public bool TryAdd(SpoolBatch batch)
+    {
+        var state = State();
+        var bytes = batch.Encode();
+        if (state.Batches >= _maxBatches || state.Bytes + bytes.Length > _maxBytes || bytes.Length > MaxBatchBytes)
+        {
+            CountDropped(batch.Items.Count);
+            return false;
+        }
+        // Names sort by time, so that delivery keeps the order in which builds ended: the first value of a key is the builder's vote.
+        var stamp = TimeProvider.System.GetUtcNow().UtcTicks.ToString("x16", CultureInfo.InvariantCulture);
+        var name = $"{stamp}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}";
+        var temporary = name + ".tmp";
+        try
+        {
+            using (var file = _directory.Create(temporary))
+            {
+                RandomAccess.Write(file, bytes, 0);
+                RandomAccess.FlushToDisk(file);
+            }
+            if (_directory.Rename(temporary, name + BatchSuffix))
+            {
+                _directory.Sync();
+                return true;
+            }
+        }
+        catch (IOException)
+        {
+            // A full or failing disk: nothing more can be done than to count.
+        }
+        _directory.Remove(temporary);
+        CountDropped(batch.Items.Count);
+        return false;
+    }
+
+    /// <summary>Names of waiting batches, oldest first.</summary>
+    public IReadOnlyList<string> Waiting() =>
+        [.. _directory.Names().Where(n => n.EndsWith(BatchSuffix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+
+    /// <summary>Reads a batch. One that is corrupt is set aside; null for that and for one that somebody else delivered meanwhile.</summary>
+    public SpoolBatch? Read(string name)
+    {
+        using var file = _directory.OpenRead(name, out var length);
+        if (file is null)
+        {
+            // Gone, or a link or another user's file: the latter two never become readable, so they must not be tried for ever.
+            SetAside(name);
+            return null;
+        }
+        if (length > MaxBatchBytes)
+        {
+            SetAside(name);
+            return null;
+        }
+        var bytes = new byte[length];
+        var read = 0;
+        while (read < bytes.Length && RandomAccess.Read(file, bytes.AsSpan(read), read) is > 0 and var n)
+        {
+            read += n;
+        }
+        if (SpoolBatch.TryDecode(bytes.AsMemory(0, read), out var batch, out _))
+        {
+            return batch;
+        }
+        SetAside(name);
+        return null;
+    }
+
+    /// <summary>The log has it.</summary>
+    public void Remove(string name) => _directory.Remove(name);
+
+    /// <summary>Keeps a batch that cannot be delivered out of the way, up to a bound; beyond it the file is removed and counted.</summary>
+    public void SetAside(string name)
+    {
+        if (_directory.Names().Count(n => n.EndsWith(AsideSuffix, StringComparison.Ordinal)) < MaxAside)
+        {
+            _directory.Rename(name, name + AsideSuffix);
+        }
+        else if (_directory.Remove(name))
+        {
+            CountDropped(1);
+        }
+    }
+
+    /// <summary>Adds to the counter that <c>quorate nix hook status</c> shows. Concurrent runs may lose an increment, never more.</summary>
+    public void CountDropped(int claims)
+    {
+        var total = checked(Dropped() + claims);
+        var temporary = $"dropped-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}.tmp";
+        try
+        {
+            using (var file = _directory.Create(temporary))
+            {
+                RandomAccess.Write(file, System.Text.Encoding.ASCII.GetBytes(total.ToString(CultureInfo.InvariantCulture)), 0);
+            }
+            _directory.Rename(temporary, DroppedFile);
+        }
+        catch (IOException)
+        {
+            // A counter is worth less than the build that waits for us.
+            _directory.Remove(temporary);
+        }
+    }
+
+    public SpoolState State()
+    {
+        var (batches, bytes, aside) = (0, 0L, 0);
+        foreach (var name in _directory.Names())
+        {
+            if (name.EndsWith(AsideSuffix, StringComparison.Ordinal))
+            {
+                aside++;
+            }
+            else if (name.EndsWith(BatchSuffix, StringComparison.Ordinal))
+            {
+                batches++;
+                using var file = _directory.OpenRead(name, out var length);
+                bytes += length;
+            }
+        }
+        return new SpoolState(batches, bytes, Dropped(), aside);
+    }
+
+    public void Dispose() => _directory.Dispose();
+
+    long Dropped()
+    {
+        using var file = _directory.OpenRead(DroppedFile, out var length);
+        if (file is null || length is 0 or > 20)
+        {
+            return 0;
+        }
+        Span<byte> digits = stackalloc byte[20];
+        var read = RandomAccess.Read(file, digits, 0);
+        return
+            long.TryParse(System.Text.Encoding.ASCII.GetString(digits[..read]), NumberStyles.None, null, out var n) && n < long.MaxValue / 2
+            ? n
+            : 0;
+    }
+}
