@@ -44,4 +44,10 @@ public interface IClaimFormat
 {
     /// <summary>False with a sentence in <paramref name="error"/> when the value is not canonical or contradicts its key.</summary>
     bool TryParse(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value, out OutputMap? outputs, out string error);
+
+    /// <summary>
+    /// All keys under which a log may hold claims about the input that <paramref name="key"/> names, the key itself first. Ecosystems whose
+    /// older logs spell keys differently add those spellings; values found under any of them are parsed with <paramref name="key"/>.
+    /// </summary>
+    IReadOnlyList<ReadOnlyMemory<byte>> KeyForms(ReadOnlyMemory<byte> key) => [key];
 }

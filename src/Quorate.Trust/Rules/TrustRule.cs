@@ -1,0 +1,75 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Quorate.Trust.Rules;
+
+/// <summary>A parsed and checked rule, prepared for evaluation. Immutable and safe for concurrent use.</summary>
+public sealed class TrustRule
+{
+    readonly RuleEvaluation _evaluation;
+    readonly DateTimeOffset[] _bounds;
+
+    TrustRule(TrustModel model, IReadOnlyList<BuilderSource> sources, bool majority)
+    {
+        Model = model;
+        Text = model.ToString()!;
+        Builders = [.. model.Builders()];
+        _evaluation = new RuleEvaluation(this, sources, majority);
+        _bounds = [.. RuleEvaluation.ConditionsOf(model).OfType<VoteCondition.Before>().Select(before => before.Instant).Order()];
+    }
+
+    public TrustModel Model { get; }
+
+    /// <summary>The rule in its canonical spelling.</summary>
+    public string Text { get; }
+
+    /// <summary>The builders that the rule names, in the order of its text, each once.</summary>
+    public IReadOnlyList<string> Builders { get; }
+
+    /// <param name="contestedByMajority">Of several accepted candidates take the one with strictly more supporters instead of refusing.</param>
+    public static bool TryParse(
+        string text,
+        RuleContext context,
+        bool contestedByMajority,
+        [NotNullWhen(true)] out TrustRule? rule,
+        [NotNullWhen(false)] out RuleError? error
+    )
+    {
+        rule = null;
+        error = null;
+        if (text.Length > RuleParser.MaxLength)
+        {
+            error = RuleError.At(text, RuleParser.MaxLength, $"the rule is longer than {RuleParser.MaxLength} characters");
+            return false;
+        }
+        try
+        {
+            rule = new TrustRule(new RuleParser(text, context).Parse(), context.Sources, contestedByMajority);
+            return true;
+        }
+        catch (RuleFaultException fault)
+        {
+            error = RuleError.At(text, fault.Offset, fault.Message);
+            return false;
+        }
+    }
+
+    /// <summary>Judges what was heard. Testimonies of builders outside the rule have no vote and are passed on.</summary>
+    /// <param name="now">A builder that is silent at this time could only make claims that are first seen later.</param>
+    /// <exception cref="ArgumentException">Two testimonies of one builder.</exception>
+    public Decision Decide(IReadOnlyList<Testimony> testimonies, DateTimeOffset now) => _evaluation.Decide(testimonies, now);
+
+    /// <summary>When time alone may change a decision made at <paramref name="now"/>; null for never.</summary>
+    public DateTimeOffset? NextBound(DateTimeOffset now)
+    {
+        foreach (var bound in _bounds)
+        {
+            if (bound > now)
+            {
+                return bound;
+            }
+        }
+        return null;
+    }
+
+    public override string ToString() => Text;
+}
