@@ -1,7 +1,7 @@
 using Quorate.Core.Encodings;
 using Xunit;
 
-namespace Quorate.Tests.Core;
+namespace Quorate.Tests.Core.Encodings;
 
 public sealed class Nix32Tests
 {

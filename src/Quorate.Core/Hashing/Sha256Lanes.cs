@@ -1,0 +1,125 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Quorate.Core.Hashing;
+
+/// <summary>
+/// SHA-256 of many 65-byte messages <c>prefix ‖ 32 bytes ‖ 32 bytes</c> at once: the inner nodes of RFC 6962 trees (prefix 1), and the
+/// leaves (0) and nodes (1) of the sparse map. The widest form that the processor has is used. Thread-safe; no state.
+/// </summary>
+public static class Sha256Lanes
+{
+    static readonly bool s_vector512 = Avx512BW.IsSupported && Vector512.IsHardwareAccelerated;
+
+    /// <summary>The widest form that this machine supports.</summary>
+    public static Sha256LaneWidth Widest { get; } =
+        s_vector512 ? Sha256LaneWidth.Vector512
+        : Avx2.IsSupported ? Sha256LaneWidth.Vector256
+        : Vector128.IsHardwareAccelerated ? Sha256LaneWidth.Vector128
+        : Sha256LaneWidth.Scalar;
+
+    public static bool IsSupported(Sha256LaneWidth width) =>
+        width switch
+        {
+            Sha256LaneWidth.Vector512 => s_vector512,
+            Sha256LaneWidth.Vector256 => Avx2.IsSupported,
+            Sha256LaneWidth.Vector128 => Vector128.IsHardwareAccelerated,
+            _ => width == Sha256LaneWidth.Scalar,
+        };
+
+    /// <summary>
+    /// <c>digests[i] = SHA-256(prefix ‖ pairs[2i] ‖ pairs[2i+1])</c>. The digests may overlay the pairs when both start at the same place.
+    /// </summary>
+    /// <exception cref="ArgumentException">There are not exactly two inputs for each digest.</exception>
+    public static void HashPairs(byte prefix, ReadOnlySpan<Sha256Digest> pairs, Span<Sha256Digest> digests) =>
+        HashPairs(Widest, prefix, pairs, digests);
+
+    /// <summary>The same with a forced width.</summary>
+    /// <exception cref="PlatformNotSupportedException">This machine does not have the width.</exception>
+    public static void HashPairs(Sha256LaneWidth width, byte prefix, ReadOnlySpan<Sha256Digest> pairs, Span<Sha256Digest> digests)
+    {
+        if (pairs.Length != 2L * digests.Length)
+        {
+            throw new ArgumentException($"{digests.Length} digests need {2L * digests.Length} inputs, not {pairs.Length}", nameof(pairs));
+        }
+        if (!IsSupported(width))
+        {
+            throw new PlatformNotSupportedException($"this processor does not have {width}");
+        }
+        // Below these many messages a pass costs more than hashing them one by one.
+        var done = 0;
+        if (width >= Sha256LaneWidth.Vector512)
+        {
+            done = Run(Sha256LaneWidth.Vector512, leastForPadding: 9, prefix, pairs, digests, done);
+        }
+        if (width >= Sha256LaneWidth.Vector256)
+        {
+            done = Run(Sha256LaneWidth.Vector256, leastForPadding: 6, prefix, pairs, digests, done);
+        }
+        if (width >= Sha256LaneWidth.Vector128)
+        {
+            done = Run(Sha256LaneWidth.Vector128, leastForPadding: 4, prefix, pairs, digests, done);
+        }
+        for (; done < digests.Length; done++)
+        {
+            digests[done] = HashPair(prefix, in pairs[2 * done], in pairs[2 * done + 1]);
+        }
+    }
+
+    /// <summary>One message <c>prefix ‖ left ‖ right</c>.</summary>
+    public static Sha256Digest HashPair(byte prefix, in Sha256Digest left, in Sha256Digest right)
+    {
+        Span<byte> message = stackalloc byte[1 + 2 * Sha256Digest.Size];
+        message[0] = prefix;
+        left.CopyTo(message[1..]);
+        right.CopyTo(message[(1 + Sha256Digest.Size)..]);
+        return ShortSha256.Hash(message);
+    }
+
+    static int Run(
+        Sha256LaneWidth width,
+        int leastForPadding,
+        byte prefix,
+        ReadOnlySpan<Sha256Digest> pairs,
+        Span<Sha256Digest> digests,
+        int done
+    )
+    {
+        var lanes = (int)width;
+        for (; digests.Length - done >= lanes; done += lanes)
+        {
+            Pass(width, prefix, pairs.Slice(2 * done, 2 * lanes), digests.Slice(done, lanes));
+        }
+        var rest = digests.Length - done;
+        if (rest >= leastForPadding)
+        {
+            Span<Sha256Digest> padded = stackalloc Sha256Digest[2 * (int)Sha256LaneWidth.Vector512];
+            padded = padded[..(2 * lanes)];
+            padded.Clear();
+            pairs.Slice(2 * done, 2 * rest).CopyTo(padded);
+            Pass(width, prefix, padded, padded[..lanes]);
+            padded[..rest].CopyTo(digests[done..]);
+            done = digests.Length;
+        }
+        return done;
+    }
+
+    static void Pass(Sha256LaneWidth width, byte prefix, ReadOnlySpan<Sha256Digest> pairs, Span<Sha256Digest> digests)
+    {
+        var input = MemoryMarshal.AsBytes(pairs);
+        var output = MemoryMarshal.AsBytes(digests);
+        switch (width)
+        {
+            case Sha256LaneWidth.Vector512:
+                Sha256Kernel<Vector512<uint>, Lanes512>.Hash65(prefix, input, output);
+                break;
+            case Sha256LaneWidth.Vector256:
+                Sha256Kernel<Vector256<uint>, Lanes256>.Hash65(prefix, input, output);
+                break;
+            default:
+                Sha256Kernel<Vector128<uint>, Lanes128>.Hash65(prefix, input, output);
+                break;
+        }
+    }
+}
