@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Makes artifacts/package/quorate_VERSION_ARCH.deb and quorate-VERSION-linux-ARCH.tar.gz for the machine it runs on.
+# Self-contained and compiled ahead of time: Debian has no .NET runtime to depend on. Both programs share one copy of the runtime.
+set -euo pipefail
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+. "$root/eng/debian.sh"
+. "$root/eng/build.sh"
+dotnet_required
+
+case "$(uname -m)" in
+    x86_64) rid=linux-x64 arch=amd64 ;;
+    aarch64) rid=linux-arm64 arch=arm64 ;;
+    *) echo "no package for $(uname -m)" >&2; exit 1 ;;
+esac
+version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' "$root/Directory.Build.props")
+out="$root/artifacts/package"
+tree="$out/tree"
+rm -rf "$out"
+mkdir -p "$tree/usr/lib/quorate"
+
+publish() {
+    # The runtime packs of one platform are not in the committed lock files, hence QuoratePackaging (see Directory.Build.props).
+    DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 dotnet publish "$root/src/$1" -c Release -r "$rid" --self-contained \
+        --nologo --verbosity quiet --disable-build-servers -nodeReuse:false -p:UseSharedCompilation=false \
+        -p:QuoratePackaging=true -p:RestoreLockedMode=false -p:RunAnalyzers=false \
+        -p:PublishReadyToRun=true -p:PublishDocumentationFiles=false -p:ArtifactsPath="$out/build/" -o "$tree/usr/lib/quorate" 9>&-
+}
+(
+    build_lock
+    publish Quorate.Node
+    publish Quorate.Cli
+) >&2
+
+cd "$tree/usr/lib/quorate"
+# For debuggers and tracers of the runtime; the tracer alone would pull in a library of its own.
+rm -f createdump libmscordaccore.so libmscordbi.so libcoreclrtraceptprovider.so ./*.xml ./*.pdb
+chmod 644 ./*
+chmod 755 quorate quorated
+cd "$root"
+
+mkdir -p "$tree/usr/bin" "$tree/usr/share/doc/quorate"
+ln -s ../lib/quorate/quorate "$tree/usr/bin/quorate"
+ln -s ../lib/quorate/quorated "$tree/usr/bin/quorated"
+cp packaging/debian/copyright README.md "$tree/usr/share/doc/quorate/"
+cp LICENSE "$tree/usr/share/doc/quorate/LICENSE"
+cp -r docs "$tree/usr/share/doc/quorate/manual"
+for section in 1 8; do
+    mkdir -p "$tree/usr/share/man/man$section"
+    for page in packaging/man/*."$section"; do
+        gzip -9n <"$page" >"$tree/usr/share/man/man$section/$(basename "$page").gz"
+    done
+done
+
+# The tarball is the same tree without what only dpkg and systemd want: unpack it anywhere, run usr/bin/quorate.
+name="quorate-$version-$rid"
+tar -C "$tree" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@"$(git -C "$root" log -1 --format=%ct 2>/dev/null || echo 0)" \
+    --transform "s,^\./usr,$name," -czf "$out/$name.tar.gz" ./usr
+
+mkdir -p "$tree/usr/lib/systemd/system" "$tree/DEBIAN"
+cp packaging/systemd/*.service packaging/systemd/*.socket "$tree/usr/lib/systemd/system/"
+chmod 644 "$tree"/usr/lib/systemd/system/*
+install -d -m 755 "$tree/etc/quorate"
+for script in postinst prerm postrm; do
+    install -m 755 "packaging/debian/$script" "$tree/DEBIAN/$script"
+done
+sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$arch/" -e "s/@SIZE@/$(du -sk --exclude=DEBIAN "$tree" | cut -f1)/" packaging/debian/control >"$tree/DEBIAN/control"
+(cd "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
+find "$tree" -type d -exec chmod 755 {} +
+dpkg-deb --root-owner-group -Zxz -z6 --build "$tree" "$out/quorate_${version}_$arch.deb" >&2
+rm -rf "$tree" "$out/build" "$out/locks"
+ls -l "$out" >&2

@@ -1,0 +1,70 @@
+namespace Quorate.EndToEnd.Demo;
+
+/// <summary>Four builders and a consumer with real Nix: the main job, end to end.</summary>
+public sealed class DemoTests(DemoRun demo) : IClassFixture<DemoRun>
+{
+    static readonly string[] Builders = ["alice", "bob", "chuck", "dan"];
+
+    [Fact]
+    public async Task Story_ends_well() => Assert.Contains("demo: OK", await demo.StoryAsync(), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("words")]
+    [InlineData("greeter")]
+    [InlineData("welcome")]
+    public async Task Agreed_closure_is_installed_byte_for_byte(string name)
+    {
+        await demo.StoryAsync();
+
+        Assert.Equal(Bytes("bob/store", name), Bytes("consumer/store", name));
+    }
+
+    [Fact]
+    public async Task Irreproducible_path_is_in_every_builders_store_but_not_in_the_consumers()
+    {
+        await demo.StoryAsync();
+
+        Assert.Equal(4, Builders.Select(b => Convert.ToHexString(Bytes(b + "/store", "lottery"))).Distinct(StringComparer.Ordinal).Count());
+        Assert.Null(demo.Stored("consumer/store", "lottery"));
+        Assert.Null(demo.Stored("consumer/store2", "lottery"));
+    }
+
+    [Fact]
+    public async Task Tampered_path_is_installed_as_the_honest_builders_have_it()
+    {
+        await demo.StoryAsync();
+
+        var installed = Bytes("consumer/store", "wallet");
+        Assert.Equal(Bytes("dan/store", "wallet"), installed);
+        Assert.NotEqual(Bytes("chuck/store", "wallet"), installed);
+        Assert.Equal(demo.Stored("chuck/store", "wallet")!.Split('/')[^1], demo.Stored("consumer/store", "wallet")!.Split('/')[^1]);
+    }
+
+    [Fact]
+    public async Task Fresh_store_installs_the_same_after_a_builder_is_gone()
+    {
+        await demo.StoryAsync();
+
+        foreach (var name in new[] { "words", "greeter", "welcome", "wallet" })
+        {
+            Assert.Equal(Bytes("consumer/store", name), Bytes("consumer/store2", name));
+        }
+    }
+
+    [Fact]
+    public async Task Every_builders_cache_was_reached_through_the_gate_only()
+    {
+        await demo.StoryAsync();
+
+        var narinfos = Directory.EnumerateFiles(Path.Combine(demo.Work, "alice", "cache"), "*.narinfo").Count();
+        Assert.Equal(5, narinfos);
+        var settings = await File.ReadAllTextAsync(
+            Path.Combine(demo.Work, "consumer", "gate.public"),
+            TestContext.Current.CancellationToken
+        );
+        Assert.StartsWith("quorum-1:", settings, StringComparison.Ordinal);
+    }
+
+    byte[] Bytes(string store, string name) =>
+        File.ReadAllBytes(demo.Stored(store, name) ?? throw new InvalidOperationException($"{name} is not in {store}"));
+}
