@@ -14,6 +14,9 @@ public sealed class RpcException : Exception
     /// <summary>True when the other side answered with a Connect error; false for everything else, proxies' error pages included.</summary>
     public bool FromRemote { get; init; }
 
+    /// <summary>The HTTP status to answer with, where it is not the code's own (405, 415).</summary>
+    public int? HttpStatus { get; init; }
+
     /// <summary>When the caller may try again; sent as <c>Retry-After</c>.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }
