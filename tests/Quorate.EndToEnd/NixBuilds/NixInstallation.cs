@@ -1,0 +1,86 @@
+using System.Text.RegularExpressions;
+using Quorate.EndToEnd.Programs;
+using Quorate.Testing;
+
+namespace Quorate.EndToEnd.NixBuilds;
+
+/// <summary>A Nix to build with: this machine's own, or that of another Debian suite, unpacked beside it.</summary>
+sealed partial class NixInstallation
+{
+    readonly string? _bin;
+
+    NixInstallation(string? bin) => _bin = bin;
+
+    /// <summary>The settings that let this Nix build in a store and a sandbox of the test's own.</summary>
+    public string Settings(params string[] more) =>
+        string.Join(
+            '\n',
+            [
+                "experimental-features = nix-command",
+                "substituters =",
+                "build-users-group =",
+                "sandbox = true",
+                "sandbox-fallback = false",
+                "sandbox-paths = /bin/sh=" + Machine.Require("busybox", "busybox-static"),
+                .. _bin is null ? Array.Empty<string>() : [$"build-hook = {_bin}/nix __build-remote"],
+                .. more,
+            ]
+        );
+
+    /// <param name="suite">A Debian suite, or <c>installed</c> for this machine's own Nix.</param>
+    /// <param name="version">What its version must begin with.</param>
+    public static async Task<NixInstallation> FindAsync(string suite, string version)
+    {
+        Machine.Require("busybox", "busybox-static");
+        string? bin = null;
+        if (suite == "installed")
+        {
+            Machine.Require("nix-store", "nix-bin");
+        }
+        else
+        {
+            var folder = Path.Combine(Vectors.RepositoryRoot(), "artifacts", "other-nix", suite);
+            var fetch = await RunningProgram.RunAsync(
+                Path.Combine(Vectors.RepositoryRoot(), "eng", "other-nix.sh"),
+                [suite, folder],
+                patience: TimeSpan.FromMinutes(5)
+            );
+            if (fetch.Code != 0 && suite == "sid")
+            {
+                // A rolling suite may be broken on any day; that says nothing about this project.
+                Assert.Skip($"the Nix of {suite} cannot be had: {fetch.Errors}");
+            }
+            if (fetch.Code != 0)
+            {
+                Machine.Missing($"the Nix of {suite} cannot be had: {fetch.Errors}");
+            }
+            bin = Path.Combine(folder, "bin");
+        }
+        var found = Version()
+            .Match((await RunningProgram.RunAsync(Path.Combine(bin ?? "", "nix"), ["--version"])).MustSucceed().Output)
+            .Value;
+        Assert.SkipUnless(found.StartsWith(version, StringComparison.Ordinal), $"the Nix of {suite} is {found}, not {version}");
+        return new NixInstallation(bin);
+    }
+
+    public Task<ProgramResult> RunAsync(NixStore store, string program, params string[] arguments) =>
+        RunningProgram.RunAsync(
+            Path.Combine(_bin ?? "", program),
+            arguments,
+            new Dictionary<string, string?>
+            {
+                ["NIX_CONFIG"] = store.Settings,
+                ["NIX_REMOTE"] = store.Root,
+                ["HOME"] = store.Root + ".home",
+                ["XDG_CACHE_HOME"] = null,
+                ["PATH"] = (_bin is null ? "" : _bin + ":") + Environment.GetEnvironmentVariable("PATH"),
+            },
+            patience: TimeSpan.FromMinutes(2)
+        );
+
+    [GeneratedRegex(@"[0-9]+\.[0-9.]+", RegexOptions.None, 1000)]
+    private static partial Regex Version();
+}
+
+/// <summary>A diverted store of one test and the settings it is used with.</summary>
+sealed record NixStore(string Root, string Settings);
