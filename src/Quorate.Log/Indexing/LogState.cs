@@ -1,0 +1,270 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using Quorate.Core;
+using Quorate.Core.Hashing;
+using Quorate.Core.Map;
+using Quorate.Core.Merkle;
+using Quorate.Log.Storage;
+
+namespace Quorate.Log.Indexing;
+
+/// <summary>
+/// Everything that is derived from the frames and kept in memory: trees, map, indexes. One writer stages entries, which no reader sees, and then
+/// either publishes them under a head or drops them again; readers go by <see cref="Snapshot"/> and use nothing beyond it.
+/// </summary>
+sealed class LogState
+{
+    /// <summary>Insertions are given to the map together: shared path prefixes are hashed once.</summary>
+    const int MapBatch = 1 << 15;
+
+    readonly bool _indexStoreHashes;
+    readonly Dictionary<Sha256Digest, ulong> _stagedFirsts = [];
+    readonly List<MapInsertion> _stagedInsertions = [];
+    readonly HashIndex _values = new();
+    readonly HashIndex _storeHashes = new();
+    readonly HashIndex _mapRoots = new();
+    readonly AppendOnlyColumn<FramePosition> _positions = new();
+
+    // First index of a key → its later, different values in log order. Few: a builder that contradicts itself.
+    readonly ConcurrentDictionary<ulong, LaterEntries> _later = new();
+
+    // Values that came later than their entries, in frames of their own. Few.
+    readonly ConcurrentDictionary<Sha256Digest, FramePosition> _strays = new();
+
+    volatile LogSnapshot? _snapshot;
+    SparseMap _map = SparseMap.Empty;
+    LogHead? _recorded;
+    ulong _recordedBytes;
+
+    internal LogState(LogIdentity identity, ILogStorage storage)
+    {
+        _indexStoreHashes = identity.Protocol == Protocol.Nix;
+        Reader = new EntryReader(storage, Tree, _positions);
+    }
+
+    internal MerkleTree Tree { get; } = new();
+    internal MerkleTree MapHistory { get; } = new();
+    internal AppendOnlyColumn<HeadRecord> Heads { get; } = new();
+    internal EntryReader Reader { get; }
+    internal LogSnapshot? Snapshot => _snapshot;
+
+    /// <summary>Entries published or staged. Writer only.</summary>
+    internal ulong StagedSize => Tree.Size;
+
+    /// <summary>Bytes of keys and values in published and staged entries. Writer only.</summary>
+    internal ulong Bytes { get; private set; }
+
+    /// <summary>The first frame that no head covers. Writer only.</summary>
+    internal FramePosition? StagedFrom { get; private set; }
+
+    /// <summary>The root of the map over published and staged entries. Writer only.</summary>
+    internal Sha256Digest StagedMapRoot()
+    {
+        FlushInsertions();
+        return _map.Root;
+    }
+
+    /// <summary>The first entry of a key, staged ones included. Writer only.</summary>
+    internal bool TryFindFirst(in Sha256Digest path, out ulong index) => _stagedFirsts.TryGetValue(path, out index) || _map.TryFind(path, out index);
+
+    /// <summary>Later, different entries of the key whose first entry is <paramref name="first"/>; may name some beyond the caller's snapshot.</summary>
+    internal ReadOnlySpan<ulong> LaterOf(ulong first) => _later.TryGetValue(first, out var later) ? later.AsSpan() : [];
+
+    /// <summary>Takes entries into tree and map, unpublished. <see cref="Place"/> must follow before anything reads them.</summary>
+    internal void Stage(ReadOnlySpan<StagedEntry> entries)
+    {
+        var leaves = new Sha256Digest[entries.Length];
+        for (var i = 0; i < entries.Length; i++)
+        {
+            ref readonly var entry = ref entries[i];
+            leaves[i] = entry.Leaf;
+            var index = Tree.Size + (ulong)i;
+            if (TryFindFirst(entry.Path, out var first))
+            {
+                _later.GetOrAdd(first, static _ => new LaterEntries()).Add(index);
+            }
+            else
+            {
+                _stagedFirsts.Add(entry.Path, index);
+                _stagedInsertions.Add(new MapInsertion(entry.Path, MapEntryJson.Hash(entry.Digest, index), index));
+            }
+        }
+        Tree.AppendRange(leaves);
+        if (_stagedInsertions.Count >= MapBatch)
+        {
+            FlushInsertions();
+        }
+    }
+
+    /// <summary>Indexes the entries staged last, whose frame lies at <paramref name="payload"/>, each at its offset in there.</summary>
+    internal void Place(ReadOnlySpan<StagedEntry> entries, ReadOnlySpan<int> recordOffsets, FramePosition payload)
+    {
+        StagedFrom ??= payload;
+        for (var i = 0; i < entries.Length; i++)
+        {
+            ref readonly var entry = ref entries[i];
+            var index = _positions.Count;
+            _positions.Append(payload + recordOffsets[i]);
+            Bytes += (ulong)entry.Key.Length + entry.ValueLength;
+            IndexStoreHash(entry.Key.Span, index);
+            if (entry.HasValue)
+            {
+                _values.Add(entry.Digest.AsSpan(), index);
+            }
+        }
+    }
+
+    /// <summary>Appends leaves of the map-history log, unpublished.</summary>
+    internal void StageMapHistory(ReadOnlySpan<Sha256Digest> leaves) => MapHistory.AppendRange(leaves);
+
+    /// <summary>Takes note of a head that covers everything staged, whose frame is durable. Readers see it from <see cref="Show"/> on.</summary>
+    internal void RecordHead(LogHead head, DateTimeOffset time, FramePosition frame)
+    {
+        _mapRoots.Add(head.MapRoot.AsSpan(), Heads.Count);
+        Heads.Append(new HeadRecord(head.TreeSize, head.MhTreeSize, head.MapRoot, time.ToUnixTimeMilliseconds(), frame));
+        _recorded = head;
+        _recordedBytes = Bytes;
+        StagedFrom = null;
+    }
+
+    /// <summary>Shows readers the newest recorded head. Nothing may have been staged since.</summary>
+    internal void Show()
+    {
+        FlushInsertions();
+        if (_recorded is { } head)
+        {
+            _snapshot = new LogSnapshot(head, _map, Heads.Count);
+        }
+    }
+
+    /// <summary>Forgets everything staged since the last head. The storage must have dropped the frames.</summary>
+    internal void DropStaged()
+    {
+        var size = _snapshot?.Head.TreeSize ?? 0;
+        Tree.TruncateTo(size);
+        MapHistory.TruncateTo(_snapshot?.Head.MhTreeSize ?? 0);
+        _positions.TruncateTo(size);
+        _map = _snapshot?.Map ?? SparseMap.Empty;
+        _stagedFirsts.Clear();
+        _stagedInsertions.Clear();
+        Bytes = _recordedBytes;
+        StagedFrom = null;
+        // Numbers in the hash indexes are only candidates and may stay; these are believed, and must go.
+        foreach (var later in _later.Values)
+        {
+            later.TruncateTo(size);
+        }
+    }
+
+    /// <summary>Notes where a value lies that was missing when its entries came.</summary>
+    internal void AddStray(in Sha256Digest digest, FramePosition record) => _strays[digest] = record;
+
+    internal bool HoldsValue(in Sha256Digest digest)
+    {
+        foreach (var index in _values.Find(digest.AsSpan()))
+        {
+            if (index < Tree.Size && Reader.Holds(index, digest))
+            {
+                return true;
+            }
+        }
+        return _strays.ContainsKey(digest);
+    }
+
+    internal async ValueTask<ReadOnlyMemory<byte>?> ValueAsync(Sha256Digest digest, ulong treeSize, CancellationToken cancellationToken)
+    {
+        foreach (var index in _values.Find(digest.AsSpan()))
+        {
+            if (index < treeSize && await Reader.ValueAsync(index, digest, cancellationToken) is { } value)
+            {
+                return value;
+            }
+        }
+        return _strays.TryGetValue(digest, out var stray) ? await Reader.ValueAtAsync(stray, digest, cancellationToken) : null;
+    }
+
+    /// <summary>Keys whose store path has this hash part, within the first <paramref name="treeSize"/> entries, in log order.</summary>
+    internal IReadOnlyList<ReadOnlyMemory<byte>> KeysByStoreHash(ReadOnlySpan<byte> hash, ulong treeSize)
+    {
+        var found = new List<LogEntry>();
+        foreach (var index in _storeHashes.Find(hash))
+        {
+            if (
+                index < treeSize
+                && Reader.Entry(index) is var entry
+                && StoreHashKeys.HashPart(entry.Key.Span).SequenceEqual(hash)
+                && !found.Exists(e => e.Key.Span.SequenceEqual(entry.Key.Span))
+            )
+            {
+                found.Add(entry);
+            }
+        }
+        found.Sort((a, b) => a.Index.CompareTo(b.Index));
+        return [.. found.Select(e => e.Key)];
+    }
+
+    /// <summary>The newest head below <paramref name="headCount"/> with this map root.</summary>
+    internal ulong? HeadWithMapRoot(in Sha256Digest mapRoot, ulong headCount)
+    {
+        ulong? newest = null;
+        foreach (var number in _mapRoots.Find(mapRoot.AsSpan()))
+        {
+            if (number < headCount && (newest is null || number > newest) && Heads[number].MapRoot == mapRoot)
+            {
+                newest = number;
+            }
+        }
+        return newest;
+    }
+
+    void IndexStoreHash(ReadOnlySpan<byte> key, ulong index)
+    {
+        var hash = _indexStoreHashes ? StoreHashKeys.HashPart(key) : default;
+        if (hash.IsEmpty)
+        {
+            return;
+        }
+        var sharing = 0;
+        foreach (var _ in _storeHashes.Find(hash))
+        {
+            if (++sharing == StoreHashKeys.MaxKeysPerHash)
+            {
+                return;
+            }
+        }
+        _storeHashes.Add(hash, index);
+    }
+
+    void FlushInsertions()
+    {
+        if (_stagedInsertions.Count == 0)
+        {
+            return;
+        }
+        _map = _map.Insert(CollectionsMarshal.AsSpan(_stagedInsertions));
+        _stagedInsertions.Clear();
+        _stagedFirsts.Clear();
+    }
+}
+
+/// <summary>One entry with its hashes, ready to be staged.</summary>
+/// <param name="Path">SHA-256 of the key: its place in the map.</param>
+readonly record struct StagedEntry(
+    ReadOnlyMemory<byte> Key,
+    Sha256Digest Path,
+    Sha256Digest Digest,
+    Sha256Digest Leaf,
+    bool HasValue,
+    uint ValueLength
+)
+{
+    internal static StagedEntry Of(in Records.Item item) =>
+        new(
+            item.Key,
+            ShortSha256.Hash(item.Key.Span),
+            item.Record.Digest,
+            TreeHash.EntryLeaf(item.Key.Span, item.Record.Digest),
+            item.Record.HasValue,
+            item.Record.HasValue ? item.Record.ValueLength : 0
+        );
+}

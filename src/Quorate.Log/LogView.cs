@@ -1,0 +1,175 @@
+using Quorate.Core;
+using Quorate.Core.Hashing;
+using Quorate.Core.Map;
+using Quorate.Core.Merkle;
+using Quorate.Log.Indexing;
+using Quorate.Log.Storage;
+
+namespace Quorate.Log;
+
+/// <summary>
+/// The read side that published logs and mirrors share. Readers take one snapshot and use nothing beyond it; no member takes a lock but for maps of
+/// earlier heads. A disk that no longer gives what was written shows as <see cref="LogDamagedException"/>.
+/// </summary>
+public abstract class LogView : ILogView
+{
+    readonly HistoricMaps _historic = new();
+
+    private protected LogView(LogIdentity identity, ILogStorage storage, HistoryWindow history, TimeProvider time)
+    {
+        Identity = identity;
+        Storage = storage;
+        State = new LogState(identity, storage);
+        (History, Time) = (history, time);
+    }
+
+    public event Action<ILogView>? Advanced;
+
+    public LogIdentity Identity { get; }
+
+    public LogHead? Head => State.Snapshot?.Head;
+
+    /// <summary>What opening had to cut off; null when the files were whole.</summary>
+    public TailRepair? Repair => Storage.Repair;
+
+    /// <summary>Heads made, or verified, by this node.</summary>
+    public ulong HeadCount => State.Snapshot?.HeadCount ?? 0;
+
+    private protected ILogStorage Storage { get; }
+    private protected LogState State { get; }
+    private protected HistoryWindow History { get; }
+    private protected TimeProvider Time { get; }
+
+    public DateTimeOffset FirstSeen(ulong index)
+    {
+        var snapshot = Covering(index, nameof(index));
+        // The first head whose tree is larger than the index.
+        var (low, high) = (0UL, snapshot.HeadCount - 1);
+        while (low < high)
+        {
+            var middle = low + (high - low) / 2;
+            (low, high) = State.Heads[middle].TreeSize > index ? (low, middle) : (middle + 1, high);
+        }
+        return DateTimeOffset.FromUnixTimeMilliseconds(State.Heads[low].Time);
+    }
+
+    public IReadOnlyList<LogEntry> Entries(ulong start, ulong finish)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start, finish);
+        _ = Covering(finish, nameof(finish));
+        return State.Reader.Range(start, finish);
+    }
+
+    public IReadOnlyList<Sha256Digest> InclusionProof(ulong index, ulong treeSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(treeSize, Head?.TreeSize ?? 0);
+        return State.Tree.InclusionProof(index, treeSize);
+    }
+
+    public IReadOnlyList<Sha256Digest> ConsistencyProof(ulong first, ulong second) =>
+        Consistency(State.Tree, first, second, Head?.TreeSize ?? 0);
+
+    public IReadOnlyList<Sha256Digest> MapHistoryLeaves(ulong start, ulong finish)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start, finish);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(finish, Head?.MhTreeSize ?? 0);
+        var leaves = new Sha256Digest[checked((int)(finish - start + 1))];
+        for (var i = 0; i < leaves.Length; i++)
+        {
+            leaves[i] = State.MapHistory.Leaf(start + (ulong)i);
+        }
+        return leaves;
+    }
+
+    public IReadOnlyList<Sha256Digest> MapHistoryInclusionProof(ulong index, ulong treeSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(treeSize, Head?.MhTreeSize ?? 0);
+        return State.MapHistory.InclusionProof(index, treeSize);
+    }
+
+    public IReadOnlyList<Sha256Digest> MapHistoryConsistencyProof(ulong first, ulong second) =>
+        Consistency(State.MapHistory, first, second, Head?.MhTreeSize ?? 0);
+
+    public MapAnswer? MapValue(ReadOnlySpan<byte> key, Sha256Digest mapRoot)
+    {
+        if (MapWithRoot(mapRoot) is not { } map)
+        {
+            return null;
+        }
+        var path = ShortSha256.Hash(key);
+        var value = map.TryFind(path, out var index) ? MapEntryJson.Write(State.Reader.ValueDigest(index), index) : [];
+        return new MapAnswer(value, map.Prove(path));
+    }
+
+    public IReadOnlyList<LogEntry> EntriesOf(ReadOnlySpan<byte> key)
+    {
+        if (State.Snapshot is not { } snapshot || !snapshot.Map.TryFind(ShortSha256.Hash(key), out var first))
+        {
+            return [];
+        }
+        var entries = new List<LogEntry>(1) { State.Reader.Entry(first) };
+        foreach (var index in State.LaterOf(first))
+        {
+            if (index < snapshot.Head.TreeSize)
+            {
+                entries.Add(State.Reader.Entry(index));
+            }
+        }
+        return entries;
+    }
+
+    public IReadOnlyList<ReadOnlyMemory<byte>> KeysByStoreHash(string storeHash)
+    {
+        if (storeHash.Length != StoreHashKeys.HashLength || State.Snapshot is not { } snapshot)
+        {
+            return [];
+        }
+        Span<byte> hash = stackalloc byte[StoreHashKeys.HashLength];
+        return System.Text.Ascii.FromUtf16(storeHash, hash, out _) == System.Buffers.OperationStatus.Done
+            ? State.KeysByStoreHash(hash, snapshot.Head.TreeSize)
+            : [];
+    }
+
+    public ValueTask<ReadOnlyMemory<byte>?> ValueAsync(Sha256Digest digest, CancellationToken cancellationToken) =>
+        State.ValueAsync(digest, Head?.TreeSize ?? 0, cancellationToken);
+
+    private protected void RaiseAdvanced()
+    {
+        // Handlers run elsewhere: they may be slow, and the writer must not wait for them.
+        if (Advanced is { } handlers)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static state => state.handlers(state.view), (handlers, view: (ILogView)this), preferLocal: false);
+        }
+    }
+
+    SparseMap? MapWithRoot(in Sha256Digest mapRoot)
+    {
+        if (State.Snapshot is not { } snapshot)
+        {
+            return null;
+        }
+        if (snapshot.Head.MapRoot == mapRoot)
+        {
+            return snapshot.Map;
+        }
+        return State.HeadWithMapRoot(mapRoot, snapshot.HeadCount) is { } number && InWindow(number, snapshot)
+            ? _historic.At(State.Heads[number].TreeSize, snapshot.Map)
+            : null;
+    }
+
+    bool InWindow(ulong number, LogSnapshot snapshot) =>
+        snapshot.HeadCount - number <= (ulong)History.Heads
+        // A head was current until the next one was made.
+        || State.Heads[number + 1].Time >= (Time.GetUtcNow() - History.Age).ToUnixTimeMilliseconds();
+
+    LogSnapshot Covering(ulong index, string name) =>
+        State.Snapshot is { } snapshot && index < snapshot.Head.TreeSize
+            ? snapshot
+            : throw new ArgumentOutOfRangeException(name, index, "beyond the head");
+
+    static IReadOnlyList<Sha256Digest> Consistency(MerkleTree tree, ulong first, ulong second, ulong size)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(second, size);
+        return first == 0 || first >= second ? [] : tree.ConsistencyProof(first, second);
+    }
+}

@@ -1,0 +1,191 @@
+using System.Threading.Channels;
+using Quorate.Crypto;
+using Quorate.Log.Indexing;
+using Quorate.Log.Sequencing;
+using Quorate.Log.Storage;
+
+namespace Quorate.Log;
+
+/// <summary>
+/// A log of which this node is the only writer. Submitters hash their items and queue them; one sequencer turns whatever waits into a batch, signs
+/// a head over it and makes both durable with one sync. Only then does anyone see the head.
+/// </summary>
+public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
+{
+    readonly PublishedLogOptions _options;
+    readonly Channel<SubmitRequest> _queue;
+    readonly Sequencer _sequencer;
+    Task _running = Task.CompletedTask;
+    ulong _selfDivergences;
+    bool _disposed;
+
+    PublishedLog(PublishedLogOptions options, Ed25519PrivateKey key, ILogStorage storage)
+        : base(options.Identity, storage, options.History, options.Time)
+    {
+        _options = options;
+        _queue = Channel.CreateBounded<SubmitRequest>(
+            new BoundedChannelOptions(options.MaxQueuedSubmits) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait }
+        );
+        _sequencer = new Sequencer(State, storage, options, key) { Published = OnPublished };
+    }
+
+    /// <summary>Raised for every self-divergence once it is durable (or dropped), on an arbitrary thread.</summary>
+    public event Action<IPublishedLog, SelfDivergence>? Diverged;
+
+    public new LogHead Head => base.Head!;
+
+    /// <summary>Self-divergences since the log was opened.</summary>
+    public ulong SelfDivergences => Volatile.Read(ref _selfDivergences);
+
+    /// <summary>Why the log takes no more submits; null while it does.</summary>
+    public LogStorageException? Failure => _sequencer.Failure;
+
+    /// <summary>Opens the log in its folder, or creates it there with a signed empty head. The caller holds the state directory's lock.</summary>
+    /// <param name="key">Must stay undisposed as long as the log is open; it is not disposed with it.</param>
+    /// <exception cref="LogKeyException">The private key is not the one that the log's identity names.</exception>
+    /// <exception cref="LogDamagedException">The files are not what was written.</exception>
+    public static Task<PublishedLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key, CancellationToken cancellationToken)
+    {
+        CheckKey(options, key);
+        return OpenAsync(options, key, WriteAheadStorage.Open(options.Folder, options.Identity.Id), cancellationToken);
+    }
+
+    /// <summary>The same over another storage, which the log disposes of.</summary>
+    public static async Task<PublishedLog> OpenAsync(
+        PublishedLogOptions options,
+        Ed25519PrivateKey key,
+        ILogStorage storage,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            CheckKey(options, key);
+            options.Validate();
+            var log = new PublishedLog(options, key, storage);
+            // Hashing a large log takes a while: not on the caller's thread.
+            await Task.Run(() => Replay.Run(log.State, storage, options.Identity, cancellationToken), cancellationToken);
+            if (log.State.StagedFrom is not null)
+            {
+                throw Replay.Damaged(options.Identity, "there are entries that no head covers, which only a mirror has");
+            }
+            if (log.State.Snapshot is null)
+            {
+                await log._sequencer.CreateAsync(cancellationToken);
+            }
+            log._running = Task.Run(() => log._sequencer.RunAsync(log._queue.Reader), CancellationToken.None);
+            return log;
+        }
+        catch
+        {
+            await storage.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async Task<SubmitResult> SubmitAsync(IReadOnlyList<SubmitItem> items, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var bytes = CheckLimits(items);
+        var prepared = new PreparedItem[items.Count];
+        for (var i = 0; i < prepared.Length; i++)
+        {
+            prepared[i] = PreparedItem.Of(items[i]);
+        }
+        return await EnqueueAsync(new SubmitRequest(prepared, bytes), cancellationToken);
+    }
+
+    public async Task<LogHead> FlushAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return (await EnqueueAsync(new SubmitRequest([], 0), cancellationToken)).Head;
+    }
+
+    /// <summary>Takes no more submits, finishes those that wait, and closes the files.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+        _disposed = true;
+        _queue.Writer.TryComplete();
+        await _running;
+        await Storage.DisposeAsync();
+    }
+
+    // A caller that stops waiting does not take back what it submitted.
+    async Task<SubmitResult> EnqueueAsync(SubmitRequest request, CancellationToken cancellationToken)
+    {
+        if (!_sequencer.TryReserve(request.Bytes))
+        {
+            throw Overloaded();
+        }
+        if (!_queue.Writer.TryWrite(request))
+        {
+            _sequencer.Release(request.Bytes);
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            throw Overloaded();
+        }
+        return await request.Completion.WaitAsync(cancellationToken);
+    }
+
+    LogOverloadedException Overloaded() => new($"log {Identity.Id}: too much waits to be logged; try again later");
+
+    long CheckLimits(IReadOnlyList<SubmitItem> items)
+    {
+        long bytes = 0;
+        for (var i = 0; i < items.Count; i++)
+        {
+            var (key, value) = (items[i].Key.Length, items[i].Value.Length);
+            if (key > _options.MaxKeyBytes)
+            {
+                throw new LogInputException($"the key of item {i} has {key} bytes; the limit is {_options.MaxKeyBytes}");
+            }
+            if (value > _options.MaxValueBytes)
+            {
+                throw new LogInputException($"the value of item {i} has {value} bytes; the limit is {_options.MaxValueBytes}");
+            }
+            bytes += key + (long)value + LogFrame.RecordSize;
+        }
+        return bytes <= _options.MaxSubmitBytes
+            ? bytes
+            : throw new LogInputException($"the submit has {bytes} bytes; the limit is {_options.MaxSubmitBytes}");
+    }
+
+    void OnPublished(SubmitBatch batch, bool advanced)
+    {
+        foreach (var request in batch.Requests)
+        {
+            foreach (var divergence in request.Divergences ?? [])
+            {
+                _selfDivergences++;
+                if (Diverged is { } handlers)
+                {
+                    ThreadPool.UnsafeQueueUserWorkItem(
+                        static state => state.handlers(state.log, state.divergence),
+                        (handlers, log: (IPublishedLog)this, divergence),
+                        preferLocal: false
+                    );
+                }
+            }
+        }
+        if (advanced)
+        {
+            RaiseAdvanced();
+        }
+    }
+
+    static void CheckKey(PublishedLogOptions options, Ed25519PrivateKey key)
+    {
+        if (!key.PublicKey.Equals(options.Identity.Key))
+        {
+            throw new LogKeyException(
+                $"log {options.Identity.Id} has the public key {options.Identity.Key}, but the private key belongs to {key.PublicKey}"
+            );
+        }
+    }
+}
+
+/// <summary>A log was opened with a private key that is not its own.</summary>
+public sealed class LogKeyException(string message) : InvalidOperationException(message);

@@ -1,0 +1,130 @@
+using System.Runtime.InteropServices;
+using System.Threading.Channels;
+using Quorate.Core;
+using Quorate.Core.Merkle;
+using Quorate.Crypto;
+using Quorate.Log.Indexing;
+using Quorate.Log.Storage;
+
+namespace Quorate.Log.Sequencing;
+
+/// <summary>
+/// The one writer of a published log. The order is the safety argument: entries and the signed head that covers them are one frame; the frame is
+/// durable before the signature leaves this class; a failed write stops the log for good, because whether a second head of the same size
+/// exists on the disk is then unknown.
+/// </summary>
+sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions options, Ed25519PrivateKey key)
+{
+    volatile LogStorageException? _failure;
+    long _queuedBytes;
+
+    internal LogStorageException? Failure => _failure;
+
+    /// <summary>Called after each batch; true when it made a new head.</summary>
+    internal required Action<SubmitBatch, bool> Published { get; init; }
+
+    internal static LogStorageException Refused(LogStorageException failure) =>
+        new($"the log takes no more submits since its storage failed: {failure.Message}", failure);
+
+    /// <summary>Makes room for a request in the queue, or returns false. One may always wait, however large it is.</summary>
+    internal bool TryReserve(long bytes)
+    {
+        var queued = Interlocked.Add(ref _queuedBytes, bytes);
+        if (queued <= options.MaxQueuedBytes || queued == bytes)
+        {
+            return true;
+        }
+        Release(bytes);
+        return false;
+    }
+
+    internal void Release(long bytes) => Interlocked.Add(ref _queuedBytes, -bytes);
+
+    /// <summary>Signs the head of the empty log. The map-history log starts with the empty map (Trustix).</summary>
+    internal Task CreateAsync(CancellationToken cancellationToken) => CommitAsync([], [], cancellationToken);
+
+    /// <summary>Runs until the queue is completed and empty.</summary>
+    internal async Task RunAsync(ChannelReader<SubmitRequest> queue)
+    {
+        var batch = new SubmitBatch(state, options);
+        // An idle log integrates the first request at once; while it does, others gather and form the next batch.
+        while (await queue.WaitToReadAsync())
+        {
+            batch.Clear();
+            while (batch.Items < options.MaxBatchEntries && batch.Bytes < options.MaxBatchBytes && queue.TryRead(out var request))
+            {
+                batch.Take(request);
+            }
+            try
+            {
+                await IntegrateAsync(batch);
+            }
+            catch (Exception e)
+            {
+                // Edge of the writer: nothing may leave a submitter waiting.
+                foreach (var request in batch.Requests)
+                {
+                    request.Fail(_failure is { } failure ? Refused(failure) : e);
+                }
+            }
+            Release(batch.Bytes);
+        }
+    }
+
+    async Task IntegrateAsync(SubmitBatch batch)
+    {
+        if (_failure is { } failure)
+        {
+            throw failure;
+        }
+        // Changes nothing outside the batch: if it throws, only the batch is lost.
+        await batch.JudgeAsync(CancellationToken.None);
+        var isNew = batch.Entries.Count > 0;
+        if (isNew)
+        {
+            await CommitAsync(batch.Entries, batch.Staged, CancellationToken.None);
+        }
+        var head = state.Snapshot!.Head;
+        foreach (var request in batch.Requests)
+        {
+            request.Complete(head);
+        }
+        Published(batch, isNew);
+    }
+
+    async Task CommitAsync(List<FrameEntry> entries, List<StagedEntry> staged, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var firstIndex = state.StagedSize;
+            var (head, leaf) = MakeHead(staged);
+            var time = options.Time.GetUtcNow();
+            var offsets = new int[entries.Count];
+            var position = await FrameAppender.AppendAsync(
+                storage,
+                new FrameContent(FrameKind.Head, firstIndex, time, head, [leaf], entries),
+                offsets,
+                cancellationToken
+            );
+            state.Place(CollectionsMarshal.AsSpan(staged), offsets, position);
+            state.RecordHead(head, time, position);
+            state.Show();
+        }
+        catch (Exception e)
+        {
+            // The state holds entries that no durable head covers: no batch may follow.
+            _failure = e as LogStorageException ?? new LogStorageException($"the sequencer stopped: {e.Message}", e);
+            throw;
+        }
+    }
+
+    (LogHead Head, Sha256Digest MapHistoryLeaf) MakeHead(List<StagedEntry> staged)
+    {
+        state.Stage(CollectionsMarshal.AsSpan(staged));
+        var mapRoot = state.StagedMapRoot();
+        var leaf = TreeHash.Leaf(mapRoot.AsSpan());
+        state.StageMapHistory([leaf]);
+        var (size, mhSize) = (state.Tree.Size, state.MapHistory.Size);
+        return (LogHead.Sign(state.Tree.Root(size), size, mapRoot, state.MapHistory.Root(mhSize), mhSize, key), leaf);
+    }
+}

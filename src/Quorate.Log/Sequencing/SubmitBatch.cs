@@ -1,0 +1,165 @@
+using System.Runtime.InteropServices;
+using Quorate.Core;
+using Quorate.Log.Indexing;
+using Quorate.Log.Storage;
+
+namespace Quorate.Log.Sequencing;
+
+/// <summary>
+/// The Submits that go into one head: decides of every item whether it is new, a duplicate, or a self-divergence. Nothing is changed outside the batch.
+/// </summary>
+sealed class SubmitBatch(LogState state, PublishedLogOptions options)
+{
+    readonly List<SubmitRequest> _requests = [];
+    readonly List<FrameEntry> _entries = [];
+    readonly List<StagedEntry> _staged = [];
+
+    // Keys that the batch adds entries for: position of the first one in the batch, and of further ones where there are any.
+    readonly Dictionary<Sha256Digest, int> _inBatch = [];
+    readonly Dictionary<Sha256Digest, List<int>> _furtherInBatch = [];
+
+    internal IReadOnlyList<SubmitRequest> Requests => _requests;
+    internal List<FrameEntry> Entries => _entries;
+    internal List<StagedEntry> Staged => _staged;
+    internal int Items { get; private set; }
+    internal long Bytes { get; private set; }
+
+    internal void Clear()
+    {
+        _requests.Clear();
+        _entries.Clear();
+        _staged.Clear();
+        _inBatch.Clear();
+        _furtherInBatch.Clear();
+        (Items, Bytes) = (0, 0);
+    }
+
+    internal void Take(SubmitRequest request)
+    {
+        _requests.Add(request);
+        Items += request.Items.Length;
+        Bytes += request.Bytes;
+    }
+
+    /// <summary>Sorts all items of the requests taken.</summary>
+    internal async ValueTask JudgeAsync(CancellationToken cancellationToken)
+    {
+        foreach (var request in _requests)
+        {
+            foreach (var item in request.Items)
+            {
+                await AddAsync(request, item, cancellationToken);
+            }
+        }
+    }
+
+    async ValueTask AddAsync(SubmitRequest request, PreparedItem item, CancellationToken cancellationToken)
+    {
+        var isInBatch = _inBatch.TryGetValue(item.Path, out var firstInBatch);
+        var isLogged = state.TryFindFirst(item.Path, out var first);
+        if (!isLogged && !isInBatch)
+        {
+            Append(request, item);
+            return;
+        }
+        if (
+            (isLogged && IsLogged(item, first))
+            || (isInBatch && IsInBatch(item))
+            || (options.Meaning is { } meaning && await IsSpelledOtherwiseAsync(item, meaning, isLogged ? first : null, cancellationToken))
+        )
+        {
+            request.Duplicates++;
+            return;
+        }
+        var firstDigest = isLogged ? state.Reader.ValueDigest(first) : _staged[firstInBatch].Digest;
+        ulong? index = null;
+        if (options.Divergence == DivergencePolicy.Append)
+        {
+            index = state.StagedSize + (ulong)_staged.Count;
+            Append(request, item);
+        }
+        (request.Divergences ??= []).Add(new SelfDivergence(item.Key, firstDigest, item.Digest, index));
+    }
+
+    void Append(SubmitRequest request, in PreparedItem item)
+    {
+        if (!_inBatch.TryAdd(item.Path, _staged.Count))
+        {
+            ref var further = ref CollectionsMarshal.GetValueRefOrAddDefault(_furtherInBatch, item.Path, out _);
+            (further ??= []).Add(_staged.Count);
+        }
+        var store = !state.HoldsValue(item.Digest);
+        _entries.Add(new FrameEntry(item.Key, item.Digest, store ? item.Value : null));
+        _staged.Add(
+            new StagedEntry(item.Key, item.Path, item.Digest, item.Leaf, store, store ? (uint)item.Value.Length : 0)
+        );
+        request.Added++;
+    }
+
+    IEnumerable<int> InBatch(Sha256Digest path)
+    {
+        if (!_inBatch.TryGetValue(path, out var first))
+        {
+            yield break;
+        }
+        yield return first;
+        foreach (var further in _furtherInBatch.GetValueOrDefault(path) ?? [])
+        {
+            yield return further;
+        }
+    }
+
+    bool IsInBatch(PreparedItem item) => InBatch(item.Path).Any(i => _staged[i].Leaf == item.Leaf);
+
+    // The leaf commits to key and digest, so equal leaves are equal entries and nothing needs to be read.
+    bool IsLogged(in PreparedItem item, ulong first)
+    {
+        if (state.Tree.Leaf(first) == item.Leaf)
+        {
+            return true;
+        }
+        foreach (var later in state.LaterOf(first))
+        {
+            if (state.Tree.Leaf(later) == item.Leaf)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    async ValueTask<bool> IsSpelledOtherwiseAsync(
+        PreparedItem item,
+        IValueMeaning meaning,
+        ulong? first,
+        CancellationToken cancellationToken
+    )
+    {
+        if (meaning.MeaningOf(item.Key.Span, item.Value.Span) is not { } wanted)
+        {
+            return false;
+        }
+        foreach (var i in InBatch(item.Path))
+        {
+            var value = _entries[i].Value ?? await state.ValueAsync(_entries[i].Digest, state.StagedSize, cancellationToken);
+            if (value is { } bytes && meaning.MeaningOf(item.Key.Span, bytes.Span) == wanted)
+            {
+                return true;
+            }
+        }
+        if (first is not { } index)
+        {
+            return false;
+        }
+        ulong[] logged = [index, .. state.LaterOf(index)];
+        foreach (var earlier in logged)
+        {
+            var value = await state.ValueAsync(state.Reader.ValueDigest(earlier), state.StagedSize, cancellationToken);
+            if (value is { } bytes && meaning.MeaningOf(item.Key.Span, bytes.Span) == wanted)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,125 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Quorate.Log.Storage;
+
+namespace Quorate.Log;
+
+/// <summary>
+/// A node's state on disk, held by one process at a time (docs/formats/state-directory.md):
+/// <c>format</c>, <c>lock</c>, <c>logs/&lt;log ID&gt;/</c>, <c>mirrors/&lt;log ID&gt;/</c>.
+/// </summary>
+public sealed class StateDirectory : IDisposable
+{
+    /// <summary>The layout that this program reads and writes.</summary>
+    public const int FormatVersion = 1;
+
+    const int MaxFormatBytes = 256;
+    const string FormatPrefix = "quorate-state ";
+    const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    readonly SafeFileHandle _lock;
+
+    StateDirectory(string path, SafeFileHandle held) => (Path, _lock) = (path, held);
+
+    public string Path { get; }
+
+    /// <summary>Opens the directory, or creates it with mode 0700, and locks it until disposed (or until the process ends, however it ends).</summary>
+    /// <exception cref="StateDirectoryLockedException">Another process has it open.</exception>
+    /// <exception cref="StateFormatException">It has another format version, or is no state directory.</exception>
+    public static StateDirectory Open(string path)
+    {
+        var full = System.IO.Path.GetFullPath(path);
+        Directory.CreateDirectory(full, OwnerOnly);
+        var held = Lock(full);
+        try
+        {
+            CheckFormat(full);
+            foreach (var name in (string[])["logs", "mirrors"])
+            {
+                Directory.CreateDirectory(System.IO.Path.Combine(full, name), OwnerOnly);
+            }
+            Posix.SyncFolder(full);
+            return new StateDirectory(full, held);
+        }
+        catch
+        {
+            held.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The folder of a log that this node writes.</summary>
+    public string PublishedFolder(LogId log) => System.IO.Path.Combine(Path, "logs", log.Text);
+
+    /// <summary>The folder of a mirror.</summary>
+    public string MirrorFolder(LogId log) => System.IO.Path.Combine(Path, "mirrors", log.Text);
+
+    public void Dispose() => _lock.Dispose();
+
+    static SafeFileHandle Lock(string folder)
+    {
+        var path = System.IO.Path.Combine(folder, "lock");
+        var file = Posix.OpenLockFile(path);
+        try
+        {
+            if (!Posix.TryLock(file, path))
+            {
+                throw new StateDirectoryLockedException(folder, ReadHolder(file));
+            }
+            // The number only serves the message above; the kernel's lock is what counts.
+            RandomAccess.SetLength(file, 0);
+            RandomAccess.Write(file, Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n"), 0);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    static int? ReadHolder(SafeFileHandle file)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        var text = Encoding.ASCII.GetString(bytes[..RandomAccess.Read(file, bytes, 0)]).TrimEnd('\n');
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? pid : null;
+    }
+
+    static void CheckFormat(string folder)
+    {
+        var path = System.IO.Path.Combine(folder, "format");
+        var current = FormatPrefix + FormatVersion.ToString(CultureInfo.InvariantCulture) + "\n";
+        if (!File.Exists(path))
+        {
+            if (Directory.EnumerateFileSystemEntries(folder).Any(e => System.IO.Path.GetFileName(e) is not ("lock" or "format.tmp")))
+            {
+                throw new StateFormatException($"{folder} is not empty and has no file named format: not a state directory of quorated");
+            }
+            Posix.ReplaceFile(path, Encoding.ASCII.GetBytes(current));
+            return;
+        }
+        using var file = File.OpenHandle(path);
+        var bytes = new byte[MaxFormatBytes];
+        var found = Encoding.ASCII.GetString(bytes, 0, RandomAccess.Read(file, bytes, 0));
+        if (found != current)
+        {
+            throw new StateFormatException(
+                $"{folder} has the state format \"{found.TrimEnd('\n')}\"; this program reads \"{current.TrimEnd('\n')}\" and has no migration from it"
+            );
+        }
+    }
+}
+
+/// <summary>Another process holds the state directory.</summary>
+public sealed class StateDirectoryLockedException(string path, int? processId)
+    : IOException(
+        $"the state directory {path} is in use by another process" + (processId is { } pid ? $" (pid {pid})" : "") + "; only one may have it open"
+    )
+{
+    /// <summary>As it wrote it down; null when it is not known.</summary>
+    public int? ProcessId { get; } = processId;
+}
+
+/// <summary>The state directory is of another version, or is none.</summary>
+public sealed class StateFormatException(string message) : IOException(message);

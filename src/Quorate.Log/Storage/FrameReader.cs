@@ -1,0 +1,141 @@
+using System.Buffers;
+
+namespace Quorate.Log.Storage;
+
+/// <summary>
+/// Reads the frames of one segment after another, and judges what does not read. Every frame is durable before the next is written, so only the very
+/// last one may be unfinished; anything else that does not check is damage.
+/// </summary>
+sealed class FrameReader(CommitMarker marker)
+{
+    const int SearchBlock = 1 << 20;
+
+    internal TailRepair? Repair { get; private set; }
+
+    internal IEnumerable<StoredFrame> Read(WriteAheadSegment segment, bool isLast, ulong firstFrame)
+    {
+        if (segment.FirstFrame != firstFrame)
+        {
+            throw new LogDamagedException($"{segment.Path}: begins with frame {segment.FirstFrame}, not {firstFrame}: a segment was replaced");
+        }
+        var number = firstFrame;
+        var buffer = ArrayPool<byte>.Shared.Rent(1 << 16);
+        try
+        {
+            long offset = WriteAheadFormat.SegmentHeaderSize;
+            while (offset < segment.Length)
+            {
+                if (!TryReadFrame(segment, offset, number, ref buffer, out var length))
+                {
+                    RefuseUnlessUnfinished(segment, isLast, offset, number);
+                    Repair = new TailRepair(segment.Path, offset, segment.Length - offset);
+                    yield break;
+                }
+                var payload = offset + WriteAheadFormat.FrameHeaderSize;
+                yield return new StoredFrame(segment.PositionOf(payload), buffer.AsMemory(WriteAheadFormat.FrameHeaderSize, length));
+                offset = payload + length;
+                number++;
+            }
+            if (marker.Value is { } value && value.Segment == segment.Number && value.End > offset)
+            {
+                throw new LogDamagedException($"{segment.Path}: ends at offset {offset}, but {value.End} bytes had been acknowledged");
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    static bool TryReadFrame(WriteAheadSegment segment, long offset, ulong number, ref byte[] buffer, out int length)
+    {
+        length = 0;
+        var remaining = segment.Length - offset;
+        // One read serves most frames whole.
+        var got = RandomAccess.Read(segment.File, buffer.AsSpan(0, (int)Math.Min(buffer.Length, remaining)), offset);
+        if (
+            !WriteAheadFormat.TryReadFrameHeader(buffer.AsSpan(0, got), out length, out var stated)
+            || stated != number
+            || length > remaining - WriteAheadFormat.FrameHeaderSize
+        )
+        {
+            return false;
+        }
+        var whole = WriteAheadFormat.FrameHeaderSize + length;
+        if (whole > buffer.Length)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(whole);
+            buffer.AsSpan(0, got).CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(buffer);
+            buffer = larger;
+        }
+        while (got < whole)
+        {
+            var read = RandomAccess.Read(segment.File, buffer.AsSpan(got, whole - got), offset + got);
+            if (read == 0)
+            {
+                return false;
+            }
+            got += read;
+        }
+        return WriteAheadFormat.IsIntact(
+            buffer.AsSpan(0, WriteAheadFormat.FrameHeaderSize),
+            buffer.AsSpan(WriteAheadFormat.FrameHeaderSize, length),
+            segment.Salt
+        );
+    }
+
+    void RefuseUnlessUnfinished(WriteAheadSegment segment, bool isLast, long offset, ulong number)
+    {
+        if (!isLast)
+        {
+            throw new LogDamagedException($"{segment.Path}: frame {number} at offset {offset} is damaged, and later segments follow it");
+        }
+        if (marker.Covers(segment, offset + 1))
+        {
+            throw new LogDamagedException($"{segment.Path}: frame {number} at offset {offset} is damaged or cut, and had been acknowledged");
+        }
+        if (FindIntactFrameBehind(segment, offset, number) is { } later)
+        {
+            throw new LogDamagedException(
+                $"{segment.Path}: frame {number} at offset {offset} is damaged, and an intact frame follows it at offset {later}"
+            );
+        }
+    }
+
+    // The mark may be older than the last frames: a lost mark must not turn damage into an unfinished write.
+    static long? FindIntactFrameBehind(WriteAheadSegment segment, long offset, ulong number)
+    {
+        var block = new byte[SearchBlock];
+        var frame = ArrayPool<byte>.Shared.Rent(1 << 16);
+        try
+        {
+            for (var start = offset + 1; start < segment.Length; start += SearchBlock - WriteAheadFormat.FrameHeaderSize)
+            {
+                var got = RandomAccess.Read(segment.File, block, start);
+                for (var at = 0; ; at++)
+                {
+                    var next = block.AsSpan(at, got - at).IndexOf(WriteAheadFormat.FrameMagic);
+                    if (next < 0)
+                    {
+                        break;
+                    }
+                    at += next;
+                    if (
+                        WriteAheadFormat.TryReadFrameHeader(block.AsSpan(at, got - at), out _, out var stated)
+                        && stated > number
+                        && TryReadFrame(segment, start + at, stated, ref frame, out _)
+                    )
+                    {
+                        return start + at;
+                    }
+                }
+            }
+            return null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(frame);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+namespace Quorate.Log.Storage;
+
+/// <summary>
+/// Where a log keeps its frames. A frame is the unit of durability: it is there whole after <see cref="AppendAsync"/> completed, and
+/// whole or not at all after a crash. What a frame contains is <see cref="LogFrame"/>'s business.
+/// One writer; <see cref="ReadAsync"/> may run beside it. After any failed write the storage refuses every later one
+/// (<see cref="LogStorageException"/>): what the disk holds is then unknown until it is opened again.
+/// </summary>
+public interface ILogStorage : IAsyncDisposable
+{
+    /// <summary>What opening had to cut off; null when the tail was whole.</summary>
+    TailRepair? Repair { get; }
+
+    /// <summary>
+    /// All frames, oldest first. A payload is valid until the next one is asked for. Reading to the end is how a storage is opened: it
+    /// cuts a torn tail, and makes everything that it gave durable before it returns its last frame.
+    /// </summary>
+    /// <exception cref="LogDamagedException">A frame before the tail is not what was written.</exception>
+    IEnumerable<StoredFrame> ReadFrames();
+
+    /// <summary>Appends one frame durably and returns the position of the first byte of its payload.</summary>
+    ValueTask<FramePosition> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken);
+
+    /// <summary>Fills <paramref name="destination"/> from inside a payload, or returns how many bytes there were up to the end of what is stored.</summary>
+    ValueTask<int> ReadAsync(FramePosition position, Memory<byte> destination, CancellationToken cancellationToken);
+
+    /// <inheritdoc cref="ReadAsync"/>
+    int Read(FramePosition position, Span<byte> destination);
+
+    /// <summary>Drops every frame from the one whose payload begins at <paramref name="payload"/>.</summary>
+    ValueTask TruncateAsync(FramePosition payload, CancellationToken cancellationToken);
+}
+
+/// <summary>A place inside a storage: opaque but for addition of a distance within one payload. The default value is nowhere.</summary>
+public readonly record struct FramePosition(long Value)
+{
+    public static FramePosition operator +(FramePosition position, long distance) => new(position.Value + distance);
+
+    public static FramePosition Add(FramePosition position, long distance) => position + distance;
+}
+
+/// <param name="Payload">Valid until the next frame is read.</param>
+public readonly record struct StoredFrame(FramePosition Position, ReadOnlyMemory<byte> Payload);
+
+/// <summary>A write that never completed was removed while opening. Nothing that had been acknowledged was in it.</summary>
+public sealed record TailRepair(string File, long Offset, long DroppedBytes)
+{
+    public override string ToString() => $"{File}: removed {DroppedBytes} bytes of an unfinished write at offset {Offset}";
+}
+
+/// <summary>The disk failed. The log takes no more writes until it is opened again.</summary>
+public class LogStorageException : IOException
+{
+    public LogStorageException(string message)
+        : base(message) { }
+
+    public LogStorageException(string message, Exception inner)
+        : base(message, inner) { }
+}
+
+/// <summary>Stored bytes are not what was written. Names file and offset; needs an operator.</summary>
+public sealed class LogDamagedException(string message) : LogStorageException(message);
