@@ -138,7 +138,11 @@ public abstract class LogView : ILogView
         // Handlers run elsewhere: they may be slow, and the writer must not wait for them.
         if (Advanced is { } handlers)
         {
-            ThreadPool.UnsafeQueueUserWorkItem(static state => state.handlers(state.view), (handlers, view: (ILogView)this), preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static state => state.handlers(state.view),
+                (handlers, view: (ILogView)this),
+                preferLocal: false
+            );
         }
     }
 

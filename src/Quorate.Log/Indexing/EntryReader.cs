@@ -27,7 +27,11 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
                 var index = start + (ulong)i;
                 var position = positions[index];
                 var inBlock = position.Value - blockStart.Value;
-                if (inBlock < 0 || inBlock >= blockLength || !EntryRecord.TryRead(block.AsSpan((int)inBlock, blockLength - (int)inBlock), out var record))
+                if (
+                    inBlock < 0
+                    || inBlock >= blockLength
+                    || !EntryRecord.TryRead(block.AsSpan((int)inBlock, blockLength - (int)inBlock), out var record)
+                )
                 {
                     (blockStart, inBlock) = (position, 0);
                     blockLength = storage.Read(position, block);
@@ -63,7 +67,11 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
         await ValueAtAsync(positions[index], digest, cancellationToken);
 
     /// <summary>The value of the record at <paramref name="position"/>, checked against its digest.</summary>
-    internal async ValueTask<ReadOnlyMemory<byte>?> ValueAtAsync(FramePosition position, Sha256Digest digest, CancellationToken cancellationToken)
+    internal async ValueTask<ReadOnlyMemory<byte>?> ValueAtAsync(
+        FramePosition position,
+        Sha256Digest digest,
+        CancellationToken cancellationToken
+    )
     {
         var record = Record(position, null);
         if (!record.HasValue || record.Digest != digest)

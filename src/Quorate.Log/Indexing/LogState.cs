@@ -65,7 +65,8 @@ sealed class LogState
     }
 
     /// <summary>The first entry of a key, staged ones included. Writer only.</summary>
-    internal bool TryFindFirst(in Sha256Digest path, out ulong index) => _stagedFirsts.TryGetValue(path, out index) || _map.TryFind(path, out index);
+    internal bool TryFindFirst(in Sha256Digest path, out ulong index) =>
+        _stagedFirsts.TryGetValue(path, out index) || _map.TryFind(path, out index);
 
     /// <summary>Later, different entries of the key whose first entry is <paramref name="first"/>; may name some beyond the caller's snapshot.</summary>
     internal ReadOnlySpan<ulong> LaterOf(ulong first) => _later.TryGetValue(first, out var later) ? later.AsSpan() : [];

@@ -42,7 +42,14 @@ static class Replay
         Check(state, identity);
     }
 
-    static void Take(LogState state, FramePosition position, LogFrame frame, List<StagedEntry> entries, List<int> offsets, LogIdentity identity)
+    static void Take(
+        LogState state,
+        FramePosition position,
+        LogFrame frame,
+        List<StagedEntry> entries,
+        List<int> offsets,
+        LogIdentity identity
+    )
     {
         if (frame.FirstIndex != state.StagedSize)
         {
@@ -62,7 +69,10 @@ static class Replay
         {
             if (head.MhTreeSize != state.MapHistory.Size)
             {
-                throw Damaged(identity, $"the head of size {head.TreeSize} names {head.MhTreeSize} map-history leaves, stored are {state.MapHistory.Size}");
+                throw Damaged(
+                    identity,
+                    $"the head of size {head.TreeSize} names {head.MhTreeSize} map-history leaves, stored are {state.MapHistory.Size}"
+                );
             }
             state.RecordHead(head, frame.Time, position);
         }

@@ -90,9 +90,7 @@ sealed class SubmitBatch(LogState state, PublishedLogOptions options)
         }
         var store = !state.HoldsValue(item.Digest);
         _entries.Add(new FrameEntry(item.Key, item.Digest, store ? item.Value : null));
-        _staged.Add(
-            new StagedEntry(item.Key, item.Path, item.Digest, item.Leaf, store, store ? (uint)item.Value.Length : 0)
-        );
+        _staged.Add(new StagedEntry(item.Key, item.Path, item.Digest, item.Leaf, store, store ? (uint)item.Value.Length : 0));
         request.Added++;
     }
 

@@ -24,7 +24,13 @@ sealed class SubmitRequest(PreparedItem[] items, long bytes)
 }
 
 /// <summary>An item with the hashes that do not depend on the log, computed by its submitter.</summary>
-readonly record struct PreparedItem(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value, Sha256Digest Path, Sha256Digest Digest, Sha256Digest Leaf)
+readonly record struct PreparedItem(
+    ReadOnlyMemory<byte> Key,
+    ReadOnlyMemory<byte> Value,
+    Sha256Digest Path,
+    Sha256Digest Digest,
+    Sha256Digest Leaf
+)
 {
     internal static PreparedItem Of(SubmitItem item)
     {

@@ -114,7 +114,9 @@ public sealed class StateDirectory : IDisposable
 /// <summary>Another process holds the state directory.</summary>
 public sealed class StateDirectoryLockedException(string path, int? processId)
     : IOException(
-        $"the state directory {path} is in use by another process" + (processId is { } pid ? $" (pid {pid})" : "") + "; only one may have it open"
+        $"the state directory {path} is in use by another process"
+            + (processId is { } pid ? $" (pid {pid})" : "")
+            + "; only one may have it open"
     )
 {
     /// <summary>As it wrote it down; null when it is not known.</summary>

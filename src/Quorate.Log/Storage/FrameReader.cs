@@ -16,7 +16,9 @@ sealed class FrameReader(CommitMarker marker)
     {
         if (segment.FirstFrame != firstFrame)
         {
-            throw new LogDamagedException($"{segment.Path}: begins with frame {segment.FirstFrame}, not {firstFrame}: a segment was replaced");
+            throw new LogDamagedException(
+                $"{segment.Path}: begins with frame {segment.FirstFrame}, not {firstFrame}: a segment was replaced"
+            );
         }
         var number = firstFrame;
         var buffer = ArrayPool<byte>.Shared.Rent(1 << 16);
@@ -93,7 +95,9 @@ sealed class FrameReader(CommitMarker marker)
         }
         if (marker.Covers(segment, offset + 1))
         {
-            throw new LogDamagedException($"{segment.Path}: frame {number} at offset {offset} is damaged or cut, and had been acknowledged");
+            throw new LogDamagedException(
+                $"{segment.Path}: frame {number} at offset {offset} is damaged or cut, and had been acknowledged"
+            );
         }
         if (FindIntactFrameBehind(segment, offset, number) is { } later)
         {

@@ -270,8 +270,7 @@ readonly struct Records(ReadOnlyMemory<byte> records, int offset)
         int _start;
         EntryRecord _record;
 
-        public readonly Item Current =>
-            new(_record, records.Slice(_start + LogFrame.RecordSize, _record.KeyLength), offset + _start);
+        public readonly Item Current => new(_record, records.Slice(_start + LogFrame.RecordSize, _record.KeyLength), offset + _start);
 
         public bool MoveNext()
         {

@@ -84,7 +84,9 @@ static class SegmentFiles
             }
             if (version != WriteAheadFormat.Version)
             {
-                throw new LogDamagedException($"{path}: write-ahead version {version}; this program reads version {WriteAheadFormat.Version}");
+                throw new LogDamagedException(
+                    $"{path}: write-ahead version {version}; this program reads version {WriteAheadFormat.Version}"
+                );
             }
             if (header.Number != number || header.Log != log)
             {

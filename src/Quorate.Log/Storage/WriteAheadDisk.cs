@@ -8,7 +8,8 @@ public class WriteAheadDisk
     public static WriteAheadDisk Real { get; } = new();
 
     /// <summary>Writes all bytes at an offset; they need not be durable yet.</summary>
-    public virtual void Write(SafeFileHandle file, string path, ReadOnlySpan<byte> bytes, long offset) => RandomAccess.Write(file, bytes, offset);
+    public virtual void Write(SafeFileHandle file, string path, ReadOnlySpan<byte> bytes, long offset) =>
+        RandomAccess.Write(file, bytes, offset);
 
     /// <summary>Writes several buffers one after the other at an offset with one system call.</summary>
     public virtual void Write(SafeFileHandle file, string path, IReadOnlyList<ReadOnlyMemory<byte>> buffers, long offset) =>

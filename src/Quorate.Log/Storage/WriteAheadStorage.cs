@@ -49,12 +49,7 @@ public sealed class WriteAheadStorage : ILogStorage
     /// before the first append.
     /// </summary>
     /// <exception cref="LogDamagedException">The segments do not belong together, or to this log.</exception>
-    public static WriteAheadStorage Open(
-        string folder,
-        LogId log,
-        long segmentBytes = DefaultSegmentBytes,
-        WriteAheadDisk? disk = null
-    )
+    public static WriteAheadStorage Open(string folder, LogId log, long segmentBytes = DefaultSegmentBytes, WriteAheadDisk? disk = null)
     {
         if (!Sha256Digest.TryParseHex(log.Text, out var digest))
         {
