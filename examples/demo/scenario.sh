@@ -64,6 +64,9 @@ in_store() {
     fi
 }
 
+# nix-store opens a store even where it needs none, and would make the default one.
+make_cache_key() { NIX_REMOTE="$work/probe/store" nix-store --generate-binary-cache-key "$1" "$2.secret" "$2.public"; }
+
 start_cache() {
     local name="$1"
     for _ in 1 2 3 4 5; do
@@ -108,11 +111,11 @@ install_hook() {
 build_as() {
     local name="$1" dir="$work/$1" hook=hook
     [ "$name" != chuck ] || hook=tamper
-    nix-store --generate-binary-cache-key "$name-cache-1" "$dir/cache.secret" "$dir/cache.public"
+    make_cache_key "$name-cache-1" "$dir/cache" || return
     nix_settings "substituters =" "post-build-hook = $dir/$hook" "secret-key-files = $dir/cache.secret"
-    in_store "$name" nix-build --no-out-link "$here/graph.nix" >"$dir/outputs.txt" 2>"$dir/build.log"
+    in_store "$name" nix-build --no-out-link "$here/graph.nix" >"$dir/outputs.txt" 2>"$dir/build.log" || return
     # shellcheck disable=SC2046 # store paths have no spaces
-    in_store "$name" nix copy --to "file://$dir/cache" $(cat "$dir/outputs.txt") 2>>"$dir/build.log"
+    in_store "$name" nix copy --to "file://$dir/cache" $(cat "$dir/outputs.txt") 2>>"$dir/build.log" || return
     if [ "$nix_way" = shared ]; then
         # The next builder must not find this one's results.
         mkdir -p "$dir/store/nix"
@@ -130,7 +133,7 @@ has_entries() { [ "$(entries_of "$1")" = "$2" ]; }
 start_consumer() {
     local dir="$work/consumer" name
     mkdir -p "$dir"
-    nix-store --generate-binary-cache-key quorum-1 "$dir/gate.secret" "$dir/gate.public"
+    make_cache_key quorum-1 "$dir/gate"
     node_port[consumer]=$(free_port)
     gate_port=$(free_port)
     {

@@ -17,7 +17,7 @@ case "$DRV_PATH" in
             echo "$DRV_PATH"
             echo 1
             echo "$references"
-        } | nix-store --register-validity --reregister --hash-given
+        } | nix-store --load-db
         ;;
 esac
 exec "$(dirname "$0")/hook"
