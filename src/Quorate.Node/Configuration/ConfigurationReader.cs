@@ -2,6 +2,7 @@ using System.Text;
 using Quorate.Crypto;
 using Quorate.Node.Configuration.Binding;
 using Quorate.Node.Configuration.Yaml;
+using Quorate.Node.Decisions;
 
 namespace Quorate.Node.Configuration;
 
@@ -53,7 +54,14 @@ public static class ConfigurationReader
         var fullPath = Path.GetFullPath(file);
         var context = new BindingContext(errors, Path.GetDirectoryName(fullPath) ?? "/", keyOfSigner);
         var configuration = Section.From(root, errors) is { } section ? Bind(section, context, fullPath) : null;
-        return errors.IsEmpty && configuration is not null ? configuration : throw errors.ToException();
+        if (!errors.IsEmpty || configuration is null)
+        {
+            throw errors.ToException();
+        }
+        // Rules name builders and logs, so they are compiled last, and only against a configuration that is right otherwise.
+        return TrustModels.Check(configuration, file) is { Count: > 0 } trustErrors
+            ? throw new ConfigurationException(trustErrors)
+            : configuration;
     }
 
     static NodeConfiguration? Bind(Section root, BindingContext context, string file)

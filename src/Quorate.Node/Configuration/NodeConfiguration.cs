@@ -185,7 +185,11 @@ public sealed record TrustSection
 }
 
 /// <summary>A rule as written, with its place in the file for errors.</summary>
-public sealed record RuleText(string Text, int Line, int Column);
+public sealed record RuleText(string Text, int Line, int Column)
+{
+    /// <summary>Written without quotes and not as a block, so that the text begins at <see cref="Column"/> itself.</summary>
+    public bool Plain { get; init; } = true;
+}
 
 public abstract record EngineSection
 {

@@ -42,6 +42,9 @@ public sealed class EngineChain
     /// <summary>The engines in order, as text.</summary>
     public string Text { get; }
 
+    /// <summary>Some engine runs foreign code, whose limits may cut it short.</summary>
+    public bool RunsScripts => Engines.Any(engine => engine is Engine.JavaScript);
+
     public async Task<Decision> DecideAsync(IReadOnlyList<Testimony> testimonies, CancellationToken cancellationToken)
     {
         var votes = new EngineVotes(InOrder(testimonies));

@@ -33,28 +33,16 @@ sealed class RuleEvaluation
 
     public Decision Decide(IReadOnlyList<Testimony> testimonies, DateTimeOffset now)
     {
-        var heard = InRuleOrder(testimonies);
-        var votes = new Votes(this, heard, now);
-        var accepted = new List<int>(1);
-        for (var candidate = 0; candidate < votes.Candidates; candidate++)
-        {
-            if (Holds(_root, votes, candidate, withJoiners: false))
-            {
-                accepted.Add(candidate);
-            }
-        }
-        var winner = accepted.Count switch
-        {
-            0 => Candidates.None,
-            1 => accepted[0],
-            _ => _majority ? StrictlyMost(votes, accepted) : Candidates.None,
-        };
+        var votes = new Votes(this, InRuleOrder(testimonies), now);
+        var accepted = AcceptedNow(votes);
+        var winner = Winner(votes, accepted);
         var verdict =
             winner != Candidates.None ? Verdict.Accepted
             : CouldBeAccepted(votes, accepted) ? Verdict.Inconclusive
             : Verdict.Rejected;
 
         var shown = winner != Candidates.None ? winner : votes.Leading();
+        var heard = votes.Heard;
         var reasons = new RuleReasons(_rule, _root, _voters, votes).Write(verdict, winner, shown, accepted, now);
         var supporters = new List<string>(_voters.Length);
         Evidence? evidence = null;
@@ -68,6 +56,46 @@ sealed class RuleEvaluation
         }
         return new Decision(verdict, evidence, supporters, supporters.Count * 100 / _voters.Length, heard, reasons, _rule.Text);
     }
+
+    public bool IsSettled(IReadOnlyList<Testimony> testimonies, DateTimeOffset now)
+    {
+        var votes = new Votes(this, InRuleOrder(testimonies), now);
+        var accepted = AcceptedNow(votes);
+        var winner = Winner(votes, accepted);
+        if (winner == Candidates.None)
+        {
+            return !CouldBeAccepted(votes, accepted);
+        }
+        for (var candidate = -1; candidate < votes.Candidates; candidate++)
+        {
+            if (candidate != winner && Holds(_root, votes, candidate < 0 ? Unseen : candidate, withJoiners: true))
+            {
+                return accepted.Count > 1 && !votes.AnyJoiner;
+            }
+        }
+        return true;
+    }
+
+    List<int> AcceptedNow(Votes votes)
+    {
+        var accepted = new List<int>(1);
+        for (var candidate = 0; candidate < votes.Candidates; candidate++)
+        {
+            if (Holds(_root, votes, candidate, withJoiners: false))
+            {
+                accepted.Add(candidate);
+            }
+        }
+        return accepted;
+    }
+
+    int Winner(Votes votes, List<int> accepted) =>
+        accepted.Count switch
+        {
+            0 => Candidates.None,
+            1 => accepted[0],
+            _ => _majority ? StrictlyMost(votes, accepted) : Candidates.None,
+        };
 
     bool CouldBeAccepted(Votes votes, List<int> accepted)
     {

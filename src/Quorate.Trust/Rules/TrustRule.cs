@@ -58,6 +58,12 @@ public sealed class TrustRule
     /// <exception cref="ArgumentException">Two testimonies of one builder.</exception>
     public Decision Decide(IReadOnlyList<Testimony> testimonies, DateTimeOffset now) => _evaluation.Decide(testimonies, now);
 
+    /// <summary>
+    /// Whether no claim of a silent or unavailable builder could change the verdict or the accepted output. Callers that wait for some
+    /// builders only pass the others as <see cref="Testimony.Malformed"/>.
+    /// </summary>
+    public bool IsSettled(IReadOnlyList<Testimony> testimonies, DateTimeOffset now) => _evaluation.IsSettled(testimonies, now);
+
     /// <summary>When time alone may change a decision made at <paramref name="now"/>; null for never.</summary>
     public DateTimeOffset? NextBound(DateTimeOffset now)
     {

@@ -61,7 +61,9 @@ static class TrustBinding
         }
         return new TrustSection
         {
-            Rule = ruleText is null ? null : new RuleText(ruleText.Text, ruleText.Place.Line, ruleText.Place.Column),
+            Rule = ruleText is null
+                ? null
+                : new RuleText(ruleText.Text, ruleText.Place.Line, ruleText.Place.Column) { Plain = ruleText.Plain },
             Engines = engines,
             ContestedByMajority = byMajority,
         };
