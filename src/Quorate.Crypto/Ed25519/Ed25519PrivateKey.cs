@@ -52,10 +52,11 @@ public sealed class Ed25519PrivateKey : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         var signature = new byte[Ed25519PublicKey.SignatureSize];
-        // Safe: 64-byte signature and secret buffers; the message length is passed as is.
+        // Safe: 64-byte signature and secret buffers; the message length is passed as is. An empty span has no address, and C does not
+        // promise that a null pointer of length zero may be read, so an empty message points somewhere else.
         fixed (
             byte* s = signature,
-                m = message,
+                m = message.IsEmpty ? "\0"u8 : message,
                 k = _secret
         )
         {

@@ -40,10 +40,11 @@ public sealed class Ed25519PublicKey : IEquatable<Ed25519PublicKey>
             return false;
         }
         Sodium.EnsureInitialized();
-        // Safe: the lengths were checked above, and libsodium reads exactly 64, message.Length and 32 bytes.
+        // Safe: the lengths were checked above, and libsodium reads exactly 64, message.Length and 32 bytes. An empty message points
+        // somewhere, as in Sign.
         fixed (
             byte* s = signature,
-                m = message,
+                m = message.IsEmpty ? "\0"u8 : message,
                 k = _bytes
         )
         {

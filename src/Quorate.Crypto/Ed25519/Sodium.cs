@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Quorate.Core;
 
 namespace Quorate.Crypto;
 
@@ -6,17 +7,78 @@ namespace Quorate.Crypto;
 static unsafe partial class Sodium
 {
     const string Library = "libsodium.so.23";
+    const string Package = "libsodium23";
 
-    static Sodium()
+    static readonly Lock s_lock = new();
+    static volatile bool s_ready;
+
+    /// <summary>Loads and initialises the library and checks it once; every caller of the functions below comes through here first.</summary>
+    /// <exception cref="NativeLibraryException">The library is missing or does not work. Thrown again at every use.</exception>
+    public static void EnsureInitialized()
     {
-        if (sodium_init() < 0)
+        if (!s_ready)
         {
-            throw new InvalidOperationException("libsodium could not be initialised");
+            Initialize();
         }
     }
 
-    /// <summary>Runs the static constructor, which initialises the library once.</summary>
-    public static void EnsureInitialized() => System.Runtime.CompilerServices.RuntimeHelpers.RunClassConstructor(typeof(Sodium).TypeHandle);
+    static void Initialize()
+    {
+        lock (s_lock)
+        {
+            if (s_ready)
+            {
+                return;
+            }
+            if (!NativeLibrary.TryLoad(Library, typeof(Sodium).Assembly, null, out _))
+            {
+                throw new NativeLibraryException(Library, Package, "cannot be loaded");
+            }
+            if (sodium_init() < 0)
+            {
+                throw new NativeLibraryException(Library, Package, "could not be initialised");
+            }
+            if (!PassesSelfCheck())
+            {
+                throw new NativeLibraryException(Library, Package, "fails the check of RFC 8032's first test vector");
+            }
+            s_ready = true;
+        }
+    }
+
+    /// <summary>
+    /// RFC 8032 §7.1 test 1 is made and verified, a changed signature and a key of small order are refused: a library built without the
+    /// strict checks would let anyone forge under such a key.
+    /// </summary>
+    static bool PassesSelfCheck()
+    {
+        ReadOnlySpan<byte> seed = Convert.FromHexString("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
+        ReadOnlySpan<byte> expectedKey = Convert.FromHexString("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+        ReadOnlySpan<byte> expectedSignature = Convert.FromHexString(
+            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"
+        );
+        var publicKey = stackalloc byte[32];
+        var secretKey = stackalloc byte[64];
+        var signature = stackalloc byte[64];
+        // The neutral element as A and R, and S = 0: valid for every message by the bare equation.
+        var neutralKey = stackalloc byte[32];
+        var neutralSignature = stackalloc byte[64];
+        neutralKey[0] = 1;
+        neutralSignature[0] = 1;
+        // Safe: all buffers have the sizes that libsodium's headers state; no message is read because its length is zero.
+        fixed (byte* s = seed)
+        {
+            _ = crypto_sign_seed_keypair(publicKey, secretKey, s);
+        }
+        _ = crypto_sign_detached(signature, 0, signature, 0, secretKey);
+        var made = expectedKey.SequenceEqual(new ReadOnlySpan<byte>(publicKey, 32));
+        var signed = expectedSignature.SequenceEqual(new ReadOnlySpan<byte>(signature, 64));
+        var accepted = crypto_sign_verify_detached(signature, signature, 0, publicKey) == 0;
+        signature[0] ^= 1;
+        var refused = crypto_sign_verify_detached(signature, signature, 0, publicKey) != 0;
+        var strict = crypto_sign_verify_detached(neutralSignature, signature, 0, neutralKey) != 0;
+        return made && signed && accepted && refused && strict;
+    }
 
     [LibraryImport(Library)]
     private static partial int sodium_init();
@@ -29,7 +91,4 @@ static unsafe partial class Sodium
 
     [LibraryImport(Library)]
     internal static partial int crypto_sign_verify_detached(byte* signature, byte* message, ulong length, byte* publicKey);
-
-    [LibraryImport(Library)]
-    internal static partial void sodium_memzero(void* data, nuint length);
 }

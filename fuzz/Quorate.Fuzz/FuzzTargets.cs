@@ -1,0 +1,22 @@
+using Quorate.Fuzz.Targets;
+
+namespace Quorate.Fuzz;
+
+/// <summary>All targets. A new one is added here by hand, so that none is lost to a naming convention.</summary>
+public static class FuzzTargets
+{
+    public static IReadOnlyList<IFuzzTarget> All { get; } =
+    [
+        new HexTarget(),
+        new StrictBase64Target(),
+        new Nix32Target(),
+        new MapEntryJsonTarget(),
+        new MapProofTarget(),
+        new MerkleProofTarget(),
+        new PrivateKeyFileTarget(),
+        new PublicKeyFileTarget(),
+        new NixCacheKeyTarget(),
+        new TrustixTokenTarget(),
+        new TrustixTokenHeaderTarget(),
+    ];
+}

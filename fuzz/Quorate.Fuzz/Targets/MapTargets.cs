@@ -1,0 +1,91 @@
+using Quorate.Core;
+using Quorate.Core.Map;
+using Quorate.Core.Merkle;
+
+namespace Quorate.Fuzz.Targets;
+
+sealed class MapEntryJsonTarget : IFuzzTarget
+{
+    public string Name => "map-entry-json";
+
+    public IEnumerable<byte[]> Seeds => [MapEntryJson.Write(TreeHash.EmptyRoot, 0), MapEntryJson.Write(Sha256Digest.Zero, ulong.MaxValue)];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        if (MapEntryJson.TryParse(input, out var digest, out var index))
+        {
+            FuzzException.ThrowUnless(input.SequenceEqual(MapEntryJson.Write(digest, index)), "accepted map entry is not canonical");
+        }
+    }
+}
+
+/// <summary>
+/// Mutated proofs never verify anything but the truth. Input: number of side nodes (2 bytes), mask length (1), whether there is a foreign
+/// leaf (1), mask, leaf (65), side nodes (32 each).
+/// </summary>
+sealed class MapProofTarget : IFuzzTarget
+{
+    const int Keys = 40;
+
+    static readonly SparseMap s_map = SparseMap.Build([
+        .. Enumerable.Range(0, Keys).Select(i => MapInsertion.Of([(byte)i], Sha256Digest.HashData([(byte)i]), (ulong)i)),
+    ]);
+
+    public string Name => "map-proof";
+
+    public IEnumerable<byte[]> Seeds =>
+        Enumerable.Range(0, 2 * Keys).Select(i => Serialize(s_map.Prove(Sha256Digest.HashData([(byte)i])))).Append([]);
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        var proof = Deserialize(input);
+        for (var i = 0; i < 2 * Keys; i += 7)
+        {
+            byte[] key = [(byte)i];
+            var value = MapEntryJson.Write(Sha256Digest.HashData(key), (ulong)i);
+            if (SparseMapProof.Verify(proof, s_map.Root, key, value).IsVerified)
+            {
+                FuzzException.ThrowUnless(i < Keys, "an absent key was proved present");
+            }
+            if (SparseMapProof.Verify(proof, s_map.Root, key, []).IsVerified)
+            {
+                FuzzException.ThrowUnless(i >= Keys, "a present key was proved absent");
+            }
+        }
+    }
+
+    static byte[] Serialize(MapProof proof) =>
+        [
+            (byte)(proof.NumSideNodes >> 8),
+            (byte)proof.NumSideNodes,
+            (byte)proof.BitMask.Length,
+            (byte)(proof.NonMembershipLeaf is null ? 0 : 1),
+            .. proof.BitMask.Span,
+            .. proof.NonMembershipLeaf is { } leaf ? leaf.ToArray() : [],
+            .. proof.SideNodes.SelectMany(node => node.ToArray()),
+        ];
+
+    static MapProof Deserialize(ReadOnlySpan<byte> input)
+    {
+        if (input.Length < 4)
+        {
+            return new MapProof([], null, ReadOnlyMemory<byte>.Empty, input.Length);
+        }
+        var count = (input[0] << 8) | input[1];
+        var rest = input[4..];
+        var mask = rest[..Math.Min(rest.Length, input[2])].ToArray();
+        rest = rest[mask.Length..];
+        ReadOnlyMemory<byte>? leaf = null;
+        if ((input[3] & 1) != 0)
+        {
+            leaf = rest[..Math.Min(rest.Length, 65)].ToArray();
+            rest = rest[leaf.Value.Length..];
+        }
+        var sideNodes = new List<Sha256Digest>();
+        for (; rest.Length >= Sha256Digest.Size; rest = rest[Sha256Digest.Size..])
+        {
+            sideNodes.Add(new Sha256Digest(rest[..Sha256Digest.Size]));
+        }
+        return new MapProof(sideNodes, leaf, mask, count);
+    }
+}

@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Quorate.Core.Files;
+
+/// <summary>The few system calls that make files durable and that .NET does not offer.</summary>
+static partial class Posix
+{
+    const string Library = "libc";
+    const int CloseOnExec = 0x80000;
+    const int Interrupted = 4;
+
+    // O_DIRECTORY is one of the few flags whose value differs between processors.
+    static readonly int s_directory = RuntimeInformation.ProcessArchitecture
+        is Architecture.Arm
+            or Architecture.Arm64
+            or Architecture.Ppc64le
+        ? 0x4000
+        : 0x10000;
+
+    public static SafeFileHandle OpenDirectory(string path)
+    {
+        var descriptor = OpenFile(path, CloseOnExec | s_directory);
+        return descriptor >= 0 ? new SafeFileHandle(descriptor, ownsHandle: true) : throw Failure("open the directory", path);
+    }
+
+    public static void Flush(SafeFileHandle file) => Retry(Fsync, file, "fsync");
+
+    public static void FlushData(SafeFileHandle file) => Retry(Fdatasync, file, "fdatasync");
+
+    /// <summary>Gives a file a second name; fails when that name exists.</summary>
+    public static void Link(string existing, string name)
+    {
+        if (HardLink(existing, name) != 0)
+        {
+            throw Failure("create", name);
+        }
+    }
+
+    static void Retry(Func<SafeFileHandle, int> call, SafeFileHandle file, string name)
+    {
+        while (call(file) != 0)
+        {
+            if (Marshal.GetLastPInvokeError() != Interrupted)
+            {
+                throw Failure(name, "the file");
+            }
+        }
+    }
+
+    static IOException Failure(string what, string path) => new($"cannot {what} {path}: {Marshal.GetLastPInvokeErrorMessage()}");
+
+    [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenFile(string path, int flags);
+
+    [LibraryImport(Library, EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Fsync(SafeFileHandle file);
+
+    [LibraryImport(Library, EntryPoint = "fdatasync", SetLastError = true)]
+    private static partial int Fdatasync(SafeFileHandle file);
+
+    [LibraryImport(Library, EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int HardLink(string existing, string name);
+}
