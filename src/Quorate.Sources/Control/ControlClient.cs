@@ -5,8 +5,8 @@ using Quorate.Core.Encodings;
 
 namespace Quorate.Sources.Control;
 
-/// <summary>One item to submit. The deriver lets the node apply filters on derivation names; null where there is none.</summary>
-public sealed record SubmitEntry(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value, string? Deriver = null);
+/// <summary>One item to submit.</summary>
+public sealed record SubmitEntry(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value);
 
 /// <summary>
 /// A node's control API. Every method throws <see cref="NodeUnreachableException"/> when there is no answer and
@@ -57,10 +57,6 @@ public sealed class ControlClient(IControlTransport transport) : IAsyncDisposabl
                     w.WriteStartObject();
                     w.WriteBase64String("key", item.Key.Span);
                     w.WriteBase64String("value", item.Value.Span);
-                    if (item.Deriver is { } deriver)
-                    {
-                        w.WriteString("deriver", deriver);
-                    }
                     w.WriteEndObject();
                 }
                 w.WriteEndArray();

@@ -83,6 +83,7 @@ static class ControlReader
         new(
             Number<int>(e, "added") ?? 0,
             Number<int>(e, "duplicates") ?? 0,
+            Number<int>(e, "filtered") ?? 0,
             List(
                 e,
                 "divergences",

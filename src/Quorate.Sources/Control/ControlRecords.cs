@@ -49,13 +49,25 @@ public sealed record FilterInfo(
     IReadOnlyList<string> Deny,
     IReadOnlyList<string> DenyDeriver,
     IReadOnlyList<string> DenyReferences
-);
+)
+{
+    /// <exception cref="FormatException">A member has the wrong type.</exception>
+    public static FilterInfo Read(JsonElement e) => ControlReader.Filter(e);
+}
 
 /// <param name="Key">The key as text where it is printable; null otherwise.</param>
 /// <param name="Value">Null where the value is not held, or was not asked for.</param>
 public sealed record EntryInfo(ulong Index, string KeyHex, string? Key, string ValueDigest, string? LeafHash, byte[]? Value, string? Proof);
 
-public sealed record SubmitOutcome(int Added, int Duplicates, IReadOnlyList<DivergenceInfo> Divergences, ulong TreeSize, string? LogRoot);
+/// <param name="Filtered">Items that the log's <c>publish.filter</c> held back at the node.</param>
+public sealed record SubmitOutcome(
+    int Added,
+    int Duplicates,
+    int Filtered,
+    IReadOnlyList<DivergenceInfo> Divergences,
+    ulong TreeSize,
+    string? LogRoot
+);
 
 public sealed record DivergenceInfo(string KeyHex, string First, string Later, ulong? Index);
 

@@ -17,8 +17,10 @@ public sealed class HookSpool : IDisposable
 {
     const string BatchSuffix = ".batch";
     const string AsideSuffix = ".aside";
+    const string TemporarySuffix = ".tmp";
     const string DroppedFile = "dropped.count";
     const long MaxBatchBytes = 64 << 20;
+    const long MaxNoteBytes = 1 << 20;
     const int MaxAside = 100;
 
     readonly PosixDirectory _directory;
@@ -56,7 +58,7 @@ public sealed class HookSpool : IDisposable
         // Names sort by time, so that delivery keeps the order in which builds ended: the first value of a key is the builder's vote.
         var stamp = TimeProvider.System.GetUtcNow().UtcTicks.ToString("x16", CultureInfo.InvariantCulture);
         var name = $"{stamp}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}";
-        var temporary = name + ".tmp";
+        var temporary = name + TemporarySuffix;
         try
         {
             using (var file = _directory.Create(temporary))
@@ -99,12 +101,7 @@ public sealed class HookSpool : IDisposable
             return null;
         }
         var bytes = new byte[length];
-        var read = 0;
-        while (read < bytes.Length && RandomAccess.Read(file, bytes.AsSpan(read), read) is > 0 and var n)
-        {
-            read += n;
-        }
-        if (SpoolBatch.TryDecode(bytes.AsMemory(0, read), out var batch, out _))
+        if (SpoolBatch.TryDecode(bytes.AsMemory(0, ReadWhole(file, bytes)), out var batch, out _))
         {
             return batch;
         }
@@ -132,20 +129,49 @@ public sealed class HookSpool : IDisposable
     public void CountDropped(int claims)
     {
         var total = checked(Dropped() + claims);
-        var temporary = $"dropped-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}.tmp";
+        TryWriteNote(DroppedFile, System.Text.Encoding.ASCII.GetBytes(total.ToString(CultureInfo.InvariantCulture)));
+    }
+
+    /// <summary>A small file beside the batches, such as the last known publish filter; null when there is none or it is over 1 MiB.</summary>
+    public byte[]? ReadNote(string name)
+    {
+        using var file = _directory.OpenRead(name, out var length);
+        if (file is null || length > MaxNoteBytes)
+        {
+            return null;
+        }
+        var bytes = new byte[length];
+        return ReadWhole(file, bytes) == bytes.Length ? bytes : null;
+    }
+
+    /// <summary>Replaces a note whole. False on a full or failing disk.</summary>
+    public bool TryWriteNote(string name, ReadOnlySpan<byte> content)
+    {
+        var temporary = $"{name}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}{TemporarySuffix}";
         try
         {
             using (var file = _directory.Create(temporary))
             {
-                RandomAccess.Write(file, System.Text.Encoding.ASCII.GetBytes(total.ToString(CultureInfo.InvariantCulture)), 0);
+                RandomAccess.Write(file, content, 0);
             }
-            _directory.Rename(temporary, DroppedFile);
+            return _directory.Rename(temporary, name);
         }
         catch (IOException)
         {
-            // A counter is worth less than the build that waits for us.
+            // Notes are conveniences: the caller goes on without one.
             _directory.Remove(temporary);
+            return false;
         }
+    }
+
+    static int ReadWhole(Microsoft.Win32.SafeHandles.SafeFileHandle file, Span<byte> buffer)
+    {
+        var read = 0;
+        while (read < buffer.Length && RandomAccess.Read(file, buffer[read..], read) is > 0 and var n)
+        {
+            read += n;
+        }
+        return read;
     }
 
     public SpoolState State()
@@ -169,18 +195,9 @@ public sealed class HookSpool : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
-    long Dropped()
-    {
-        using var file = _directory.OpenRead(DroppedFile, out var length);
-        if (file is null || length is 0 or > 20)
-        {
-            return 0;
-        }
-        Span<byte> digits = stackalloc byte[20];
-        var read = RandomAccess.Read(file, digits, 0);
-        return
-            long.TryParse(System.Text.Encoding.ASCII.GetString(digits[..read]), NumberStyles.None, null, out var n) && n < long.MaxValue / 2
+    long Dropped() =>
+        ReadNote(DroppedFile) is { Length: > 0 and < 19 } digits
+        && long.TryParse(System.Text.Encoding.ASCII.GetString(digits), NumberStyles.None, null, out var n)
             ? n
             : 0;
-    }
 }

@@ -9,22 +9,27 @@ public enum SpoolOutcome
     /// <summary>It can never be delivered as it is: keep it for a person to look at.</summary>
     Refused,
 
+    /// <summary>Not for this node: leave it and go on.</summary>
+    Skipped,
+
     /// <summary>Not now. Delivery stops here and goes on next time, so that order is kept.</summary>
     Later,
 }
+
+/// <param name="Stopped">Something is still waiting for its turn.</param>
+public readonly record struct SpoolProgress(int Delivered, int Refused, bool Stopped);
 
 /// <summary>Empties a spool, oldest batch first. The node does this for its own spool, and every hook run after its own delivery.</summary>
 public static class SpoolDelivery
 {
     /// <param name="deliver">Applies the publish filter and submits. Called once per batch, never concurrently.</param>
-    /// <returns>How many batches left the spool as delivered.</returns>
-    public static async Task<int> DeliverAsync(
+    public static async Task<SpoolProgress> DeliverAsync(
         HookSpool spool,
         Func<SpoolBatch, CancellationToken, Task<SpoolOutcome>> deliver,
         CancellationToken cancellationToken
     )
     {
-        var delivered = 0;
+        var (delivered, refused) = (0, 0);
         foreach (var name in spool.Waiting())
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -40,11 +45,14 @@ public static class SpoolDelivery
                     break;
                 case SpoolOutcome.Refused:
                     spool.SetAside(name);
+                    refused++;
+                    break;
+                case SpoolOutcome.Skipped:
                     break;
                 default:
-                    return delivered;
+                    return new SpoolProgress(delivered, refused, Stopped: true);
             }
         }
-        return delivered;
+        return new SpoolProgress(delivered, refused, Stopped: false);
     }
 }

@@ -1,0 +1,37 @@
+using System.CommandLine;
+using Quorate.Crypto.Tokens;
+
+namespace Quorate.Cli.Commands;
+
+/// <summary><c>quorate token new</c>: write access for Trustix clients.</summary>
+static class TokenCommand
+{
+    public static Command Build(CliHost host) => new("token", "Make tokens that let Trustix clients submit") { New(host) };
+
+    static Command New(CliHost host)
+    {
+        var name = new Argument<string>("NAME") { Description = "The token's name" };
+        var output = new Option<string?>("--output") { Description = "The private token file (default: NAME.token)", HelpName = "FILE" };
+        var command = new Command("new", "Make a write token: a private file for the client, a public line for node.tokens")
+        {
+            name,
+            output,
+        };
+        command.Teach(
+            "Clients get the file (TRUSTIX_TOKEN=FILE for Trustix's own). A token is a bearer secret: what it sends can be replayed by who sees\n"
+                + "it, so use https or a unix socket.",
+            "quorate token new ci",
+            "quorate token new ci --output /etc/quorate/ci.token"
+        );
+        command.SetAction(parse =>
+        {
+            using var token = TrustixToken.Generate(parse.GetRequiredValue(name));
+            var path = parse.GetValue(output) ?? token.Name + ".token";
+            token.Write(path);
+            host.Error.WriteLine($"Wrote the private token to {path}. Accept it by adding this to node.tokens:");
+            host.Out.WriteLine(token.PublicToken.ToString());
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+}

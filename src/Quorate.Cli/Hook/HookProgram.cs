@@ -1,0 +1,82 @@
+using Quorate.Sources.Control;
+
+namespace Quorate.Cli.Hook;
+
+/// <summary><c>quorate nix hook run</c>. Started before anything else of the command line is loaded.</summary>
+static class HookProgram
+{
+    /// <summary>Beyond every deadline inside, so that not even a bug can hold a build.</summary>
+    static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(20);
+
+    public const string Help = """
+        Description:
+          What Nix runs after a build (by way of the wrapper that `quorate nix hook install` writes): logs $OUT_PATHS in the node's log.
+          It always exits 0. What cannot be delivered is spooled and delivered by the node or the next hook.
+
+        Usage:
+          quorate nix hook run [options] [PATH...]
+
+        Options:
+          --dry-run          Print what would be published, and what not and why; send and keep nothing
+          --node ADDRESS     The node's control listener (default: $QUORATE_NODE, then the usual sockets)
+          --log NAME         The log to write to (default: the node's only log of built nix claims)
+          --spool DIR        Where undelivered claims wait
+          --nix-store FILE   The nix-store program to ask
+          --store URI        The Nix store to ask (default: the one that the build used)
+          --store-dir DIR    The logical store directory, if it is not /nix/store
+
+        Examples:
+          quorate nix hook run --dry-run /nix/store/…-hello-2.12
+          OUT_PATHS=/nix/store/…-hello-2.12 quorate nix hook run
+        """;
+
+    public static async Task<int> RunAsync(IReadOnlyList<string> arguments)
+    {
+        if (arguments.Any(a => a is "--help" or "-h" or "-?"))
+        {
+            await Console.Out.WriteLineAsync(Help);
+            return 0;
+        }
+        if (!HookOptions.TryParse(arguments, Environment.GetEnvironmentVariable, out var options, out var error))
+        {
+            await SayAsync(error);
+            return 0;
+        }
+        using var watchdog = new Timer(_ => Environment.Exit(0), null, s_watchdog, Timeout.InfiniteTimeSpan);
+        try
+        {
+            var hook = new PostBuildHook(options, Environment.GetEnvironmentVariable, address => new RawControlTransport(address));
+            if (options.DryRun)
+            {
+                foreach (var line in await hook.DryRunAsync(CancellationToken.None))
+                {
+                    await Console.Out.WriteLineAsync(line);
+                }
+                return 0;
+            }
+            var summary = await hook.RunAsync(CancellationToken.None);
+            if (summary.Length > 0)
+            {
+                await SayAsync(summary);
+            }
+        }
+        catch (Exception e)
+        {
+            // The edge of this host: a bug of ours must not stop somebody's build either.
+            await SayAsync($"{e.GetType().Name}: {e.Message}");
+        }
+        return 0;
+    }
+
+    static async Task SayAsync(string line)
+    {
+        try
+        {
+            await Console.Error.WriteLineAsync("quorate: " + line.ReplaceLineEndings(" "));
+        }
+        catch (IOException)
+        {
+            // Nobody listens.
+        }
+    }
+}

@@ -1,0 +1,171 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Quorate.Core;
+using Quorate.Nix;
+
+namespace Quorate.Cli.Hook;
+
+/// <summary>What Nix registered about a valid path.</summary>
+/// <param name="Deriver">Null for sources.</param>
+sealed record PathFacts(NixClaim Claim, string? Deriver);
+
+/// <summary>Nix did not answer, or not in a form that we understand.</summary>
+sealed class NixStoreException(string message) : IOException(message);
+
+/// <summary>
+/// Asks a Nix store for facts by the <c>nix-store</c> of the running installation. Only two commands are used, both of which print the same
+/// since Nix 1.0: <c>--dump-db PATH…</c> (path, hex NAR hash, NAR size, deriver, number of references, references, one a line) and
+/// <c>--query --requisites</c>. JSON output changed in four ways between 2.8 and 2.35 and is never read.
+/// </summary>
+/// <param name="program">Absolute path of <c>nix-store</c>.</param>
+/// <param name="store">Store URI; null leaves the choice to <c>$NIX_CONFIG</c> and <c>$NIX_REMOTE</c>, as the build had it.</param>
+/// <param name="storeDir">Value for <c>$NIX_STORE_DIR</c>; null leaves it.</param>
+sealed class NixStore(string program, string? store, string? storeDir = null)
+{
+    const int MaxOutput = 256 << 20;
+    const int MaxError = 8 << 10;
+
+    public async Task<IReadOnlyList<PathFacts>> FactsAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellationToken)
+    {
+        var facts = ParseRegistration(await RunAsync(["--dump-db", .. paths.Select(p => p.ToString())], cancellationToken));
+        var byPath = facts.DistinctBy(f => f.Claim.Path).ToDictionary(f => f.Claim.Path);
+        return
+        [
+            .. paths.Distinct().Select(p => byPath.GetValueOrDefault(p) ?? throw new NixStoreException($"nix-store said nothing of {p}")),
+        ];
+    }
+
+    /// <summary>The closure of some paths, dependencies first.</summary>
+    public async Task<IReadOnlyList<StorePath>> RequisitesAsync(IReadOnlyList<string> paths, CancellationToken cancellationToken)
+    {
+        var text = await RunAsync(["--query", "--requisites", .. paths], cancellationToken);
+        return
+        [
+            .. text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(line => StorePath.TryParse(line, out var p) ? p : throw new NixStoreException($"nix-store printed '{line}'"))
+                .Distinct(),
+        ];
+    }
+
+    /// <exception cref="NixStoreException">The text is not what <c>--dump-db</c> prints.</exception>
+    internal static IReadOnlyList<PathFacts> ParseRegistration(string text)
+    {
+        var lines = text.Split('\n');
+        var facts = new List<PathFacts>();
+        var at = 0;
+        while (at < lines.Length - 1)
+        {
+            facts.Add(ParseOne(lines, ref at));
+        }
+        return lines[^1].Length == 0 ? facts : throw new NixStoreException("nix-store was cut off");
+    }
+
+    static PathFacts ParseOne(string[] lines, ref int at)
+    {
+        if (lines.Length - at < 6)
+        {
+            throw new NixStoreException("nix-store was cut off");
+        }
+        if (
+            !StorePath.TryParse(lines[at], out var path)
+            || !Sha256Digest.TryParseHex(lines[at + 1], out var hash)
+            || !ulong.TryParse(lines[at + 2], NumberStyles.None, CultureInfo.InvariantCulture, out var size)
+            || !int.TryParse(lines[at + 4], NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+            || count > NixClaim.MaxReferences
+            || count > lines.Length - at - 6
+        )
+        {
+            throw new NixStoreException($"nix-store printed a registration of '{lines[at]}' that is not understood");
+        }
+        var deriver = lines[at + 3].Length == 0 ? null : lines[at + 3];
+        var references = new SortedSet<StorePath>();
+        for (var i = 0; i < count; i++)
+        {
+            if (!StorePath.TryParse(lines[at + 5 + i], path.StoreDir, out var reference))
+            {
+                throw new NixStoreException($"nix-store printed '{lines[at + 5 + i]}' as a reference of {path}");
+            }
+            references.Add(reference);
+        }
+        at += 5 + count;
+        return size == 0
+            ? throw new NixStoreException($"nix-store knows no NAR size of {path}")
+            : new PathFacts(new NixClaim(path, hash, size, [.. references]), deriver);
+    }
+
+    async Task<string> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo(program)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        if (store is not null)
+        {
+            start.ArgumentList.Add("--store");
+            start.ArgumentList.Add(store);
+        }
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+        if (storeDir is not null)
+        {
+            start.Environment["NIX_STORE_DIR"] = storeDir;
+        }
+        using var process = Start(start);
+        try
+        {
+            process.StandardInput.Close();
+            var error = ReadAsync(process.StandardError.BaseStream, MaxError, discardRest: true, cancellationToken);
+            var output = await ReadAsync(process.StandardOutput.BaseStream, MaxOutput, discardRest: false, cancellationToken);
+            await process.WaitForExitAsync(cancellationToken);
+            var said = LastLine(await error);
+            return process.ExitCode == 0
+                ? output
+                : throw new NixStoreException(said.Length > 0 ? said : $"nix-store failed ({process.ExitCode})");
+        }
+        finally
+        {
+            if (!process.HasExited)
+            {
+                process.Kill();
+            }
+        }
+    }
+
+    Process Start(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            throw new NixStoreException($"{program} cannot be run: {e.Message}");
+        }
+    }
+
+    static async Task<string> ReadAsync(Stream stream, int limit, bool discardRest, CancellationToken cancellationToken)
+    {
+        using var kept = new MemoryStream();
+        var buffer = new byte[16 << 10];
+        int read;
+        while ((read = await stream.ReadAsync(buffer, cancellationToken)) > 0)
+        {
+            var room = (int)Math.Min(read, limit - kept.Length);
+            kept.Write(buffer, 0, room);
+            if (room < read && !discardRest)
+            {
+                throw new NixStoreException("nix-store printed more than is ever needed");
+            }
+        }
+        return Encoding.UTF8.GetString(kept.GetBuffer(), 0, (int)kept.Length);
+    }
+
+    /// <summary>Warnings come first, the error last.</summary>
+    static string LastLine(string text) => text.TrimEnd().Split('\n')[^1];
+}

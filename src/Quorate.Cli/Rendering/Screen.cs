@@ -1,0 +1,84 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace Quorate.Cli.Rendering;
+
+/// <summary>Tables and trees. Off a terminal they are plain text, and never wrapped: store paths are long and scripts cut lines.</summary>
+static class Screen
+{
+    const int UnwrappedWidth = 400;
+
+    // Base64 and paths stay as people and grep expect them; the document goes to a terminal or a file, never into a web page.
+    static readonly JsonWriterOptions s_json = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static void Write(this CliHost host, IRenderable renderable)
+    {
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Ansi = host.Interactive ? AnsiSupport.Detect : AnsiSupport.No,
+                ColorSystem = host.Interactive ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+                Interactive = InteractionSupport.No,
+                Out = new AnsiConsoleOutput(host.Out),
+            }
+        );
+        if (!host.Interactive)
+        {
+            console.Profile.Width = UnwrappedWidth;
+            console.Profile.Capabilities.Unicode = true;
+        }
+        console.Write(renderable);
+    }
+
+    public static Table Table(params string[] columns)
+    {
+        var table = new Table { Border = TableBorder.None, ShowHeaders = true };
+        foreach (var column in columns)
+        {
+            table.AddColumn(
+                new TableColumn(new Text(column, new Style(decoration: Decoration.Bold)))
+                {
+                    Padding = new Padding(0, 0, 2, 0),
+                    NoWrap = true,
+                }
+            );
+        }
+        return table;
+    }
+
+    /// <summary>Cells are foreign text: never markup, no control characters.</summary>
+    public static Table Row(this Table table, params string?[] cells) =>
+        table.AddRow(cells.Select(c => new Text(Printable(c ?? ""))).ToArray<IRenderable>());
+
+    public static Text Say(string text, Color? colour = null) => new(Printable(text), colour is { } c ? new Style(c) : null);
+
+    /// <summary>Control characters could move the cursor or recolour what follows: shown as question marks.</summary>
+    public static string Printable(string text) =>
+        text.Any(c => char.IsControl(c) && c != '\n') ? string.Concat(text.Select(c => char.IsControl(c) && c != '\n' ? '?' : c)) : text;
+
+    public static async Task WriteJsonAsync(this CliHost host, JsonElement document)
+    {
+        using var buffer = new MemoryStream();
+        await using (var writer = new Utf8JsonWriter(buffer, s_json))
+        {
+            document.WriteTo(writer);
+        }
+        await host.Out.WriteLineAsync(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+    }
+
+    /// <summary>Builds and prints a document of our own.</summary>
+    public static async Task WriteJsonAsync(this CliHost host, Action<Utf8JsonWriter> members)
+    {
+        using var buffer = new MemoryStream();
+        await using (var writer = new Utf8JsonWriter(buffer, s_json))
+        {
+            writer.WriteStartObject();
+            members(writer);
+            writer.WriteEndObject();
+        }
+        await host.Out.WriteLineAsync(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+    }
+}
