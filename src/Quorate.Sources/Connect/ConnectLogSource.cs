@@ -155,14 +155,11 @@ public sealed class ConnectLogSource : ILogSource
         {
             throw Fault($"a non-membership leaf of {proof.NonMembershipLeafData.Length} bytes");
         }
+        // The explicit type matters: a bare null would convert to an empty memory, which is not the same as none.
+        ReadOnlyMemory<byte>? leaf = proof.HasNonMembershipLeafData ? proof.NonMembershipLeafData.Memory : default(ReadOnlyMemory<byte>?);
         return new MapAnswer(
             answer.Value.Memory,
-            new MapProof(
-                Digests(proof.SideNodes, MaxMapSideNodes, "side node"),
-                proof.HasNonMembershipLeafData ? proof.NonMembershipLeafData.Memory : null,
-                proof.BitMask.Memory,
-                (int)proof.NumSideNodes
-            )
+            new MapProof(Digests(proof.SideNodes, MaxMapSideNodes, "side node"), leaf, proof.BitMask.Memory, (int)proof.NumSideNodes)
         );
     }
 
