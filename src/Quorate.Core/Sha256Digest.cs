@@ -1,8 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Quorate.Core.Encodings;
+using Quorate.Core.Hashing;
 
 namespace Quorate.Core;
 
@@ -27,12 +27,7 @@ public readonly struct Sha256Digest : IEquatable<Sha256Digest>, IComparable<Sha2
     /// <summary>Thirty-two zero bytes: the placeholder of the sparse map.</summary>
     public static Sha256Digest Zero => default;
 
-    public static Sha256Digest HashData(ReadOnlySpan<byte> data)
-    {
-        Span<byte> hash = stackalloc byte[Size];
-        SHA256.HashData(data, hash);
-        return new Sha256Digest(hash);
-    }
+    public static Sha256Digest HashData(ReadOnlySpan<byte> data) => ShortSha256.Hash(data);
 
     /// <summary>False unless <paramref name="bytes"/> is exactly 32 bytes long.</summary>
     public static bool TryCreate(ReadOnlySpan<byte> bytes, out Sha256Digest digest)

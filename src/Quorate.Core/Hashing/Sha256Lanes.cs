@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -6,18 +7,21 @@ namespace Quorate.Core.Hashing;
 
 /// <summary>
 /// SHA-256 of many 65-byte messages <c>prefix ‖ 32 bytes ‖ 32 bytes</c> at once: the inner nodes of RFC 6962 trees (prefix 1), and the
-/// leaves (0) and nodes (1) of the sparse map. The widest form that the processor has is used. Thread-safe; no state.
+/// leaves (0) and nodes (1) of the sparse map. The fastest form that the processor has is used. Thread-safe; no state.
 /// </summary>
 public static class Sha256Lanes
 {
     static readonly bool s_vector512 = Avx512BW.IsSupported && Vector512.IsHardwareAccelerated;
 
-    /// <summary>The widest form that this machine supports.</summary>
-    public static Sha256LaneWidth Widest { get; } =
+    /// <summary>The fastest form on this machine. Four lanes beat one message at a time only where the latter is slow.</summary>
+    public static Sha256LaneWidth Best { get; } =
         s_vector512 ? Sha256LaneWidth.Vector512
         : Avx2.IsSupported ? Sha256LaneWidth.Vector256
-        : Vector128.IsHardwareAccelerated ? Sha256LaneWidth.Vector128
+        : Vector128.IsHardwareAccelerated && !ShortSha256.IsDirect ? Sha256LaneWidth.Vector128
         : Sha256LaneWidth.Scalar;
+
+    // A pass costs the same for any number of messages: as much as this many hashed one by one (measured).
+    static readonly int s_leastForPass = ShortSha256.IsDirect ? 7 : 3;
 
     public static bool IsSupported(Sha256LaneWidth width) =>
         width switch
@@ -33,7 +37,7 @@ public static class Sha256Lanes
     /// </summary>
     /// <exception cref="ArgumentException">There are not exactly two inputs for each digest.</exception>
     public static void HashPairs(byte prefix, ReadOnlySpan<Sha256Digest> pairs, Span<Sha256Digest> digests) =>
-        HashPairs(Widest, prefix, pairs, digests);
+        HashPairs(Best, prefix, pairs, digests);
 
     /// <summary>The same with a forced width.</summary>
     /// <exception cref="PlatformNotSupportedException">This machine does not have the width.</exception>
@@ -47,20 +51,7 @@ public static class Sha256Lanes
         {
             throw new PlatformNotSupportedException($"this processor does not have {width}");
         }
-        // Below these many messages a pass costs more than hashing them one by one.
-        var done = 0;
-        if (width >= Sha256LaneWidth.Vector512)
-        {
-            done = Run(Sha256LaneWidth.Vector512, leastForPadding: 9, prefix, pairs, digests, done);
-        }
-        if (width >= Sha256LaneWidth.Vector256)
-        {
-            done = Run(Sha256LaneWidth.Vector256, leastForPadding: 6, prefix, pairs, digests, done);
-        }
-        if (width >= Sha256LaneWidth.Vector128)
-        {
-            done = Run(Sha256LaneWidth.Vector128, leastForPadding: 4, prefix, pairs, digests, done);
-        }
+        var done = width == Sha256LaneWidth.Scalar ? 0 : RunPasses(width, prefix, pairs, digests);
         for (; done < digests.Length; done++)
         {
             digests[done] = HashPair(prefix, in pairs[2 * done], in pairs[2 * done + 1]);
@@ -77,26 +68,22 @@ public static class Sha256Lanes
         return ShortSha256.Hash(message);
     }
 
-    static int Run(
-        Sha256LaneWidth width,
-        int leastForPadding,
-        byte prefix,
-        ReadOnlySpan<Sha256Digest> pairs,
-        Span<Sha256Digest> digests,
-        int done
-    )
+    /// <summary>Hashes all full groups, and a padded last one where that pays; returns how many digests are done.</summary>
+    [SkipLocalsInit]
+    static int RunPasses(Sha256LaneWidth width, byte prefix, ReadOnlySpan<Sha256Digest> pairs, Span<Sha256Digest> digests)
     {
         var lanes = (int)width;
+        var done = 0;
         for (; digests.Length - done >= lanes; done += lanes)
         {
             Pass(width, prefix, pairs.Slice(2 * done, 2 * lanes), digests.Slice(done, lanes));
         }
         var rest = digests.Length - done;
-        if (rest >= leastForPadding)
+        if (rest >= s_leastForPass)
         {
+            // What the unused lanes hash does not matter, so whatever is on the stack may be there.
             Span<Sha256Digest> padded = stackalloc Sha256Digest[2 * (int)Sha256LaneWidth.Vector512];
             padded = padded[..(2 * lanes)];
-            padded.Clear();
             pairs.Slice(2 * done, 2 * rest).CopyTo(padded);
             Pass(width, prefix, padded, padded[..lanes]);
             padded[..rest].CopyTo(digests[done..]);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
@@ -56,6 +57,7 @@ public static unsafe class ShortSha256
     }
 
     // Safe: the context is larger than SHA256_CTX and aligned by stackalloc; exactly message.Length bytes are read, 32 are written.
+    [SkipLocalsInit]
     static bool TryDirect(ReadOnlySpan<byte> message, Sha256Digest* digest)
     {
         var context = stackalloc ulong[ContextSize / sizeof(ulong)];

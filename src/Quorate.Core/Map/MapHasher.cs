@@ -14,8 +14,8 @@ sealed class MapHasher
 
     readonly List<MapLeaf> _leaves = [];
     readonly List<List<MapInner>> _innersByDepth = [];
-    readonly Sha256Digest[] _pairs = new Sha256Digest[2 * GroupSize];
-    readonly Sha256Digest[] _hashes = new Sha256Digest[GroupSize];
+    Sha256Digest[] _pairs = [];
+    Sha256Digest[] _hashes = [];
 
     public MapLeaf Add(MapLeaf leaf)
     {
@@ -35,38 +35,39 @@ sealed class MapHasher
 
     public void SetHashes()
     {
-        for (var start = 0; start < _leaves.Count; start += GroupSize)
-        {
-            var count = Math.Min(GroupSize, _leaves.Count - start);
-            for (var i = 0; i < count; i++)
-            {
-                var leaf = _leaves[start + i];
-                _pairs[2 * i] = leaf.Path;
-                _pairs[2 * i + 1] = leaf.ValueHash;
-            }
-            Sha256Lanes.HashPairs(TreeHash.LeafPrefix, _pairs.AsSpan(0, 2 * count), _hashes.AsSpan(0, count));
-            for (var i = 0; i < count; i++)
-            {
-                _leaves[start + i].Hash = _hashes[i];
-            }
-        }
+        SetHashes(_leaves, TreeHash.LeafPrefix);
         for (var depth = _innersByDepth.Count - 1; depth >= 0; depth--)
         {
-            var inners = _innersByDepth[depth];
-            for (var start = 0; start < inners.Count; start += GroupSize)
+            SetHashes(_innersByDepth[depth], TreeHash.NodePrefix);
+        }
+    }
+
+    void SetHashes<TNode>(List<TNode> nodes, byte prefix)
+        where TNode : MapNode
+    {
+        if (nodes.Count == 1)
+        {
+            nodes[0].GetPreimage(out var left, out var right);
+            nodes[0].Hash = Sha256Lanes.HashPair(prefix, in left, in right);
+            return;
+        }
+        var group = Math.Min(GroupSize, nodes.Count);
+        if (_hashes.Length < group)
+        {
+            _hashes = new Sha256Digest[group];
+            _pairs = new Sha256Digest[2 * group];
+        }
+        for (var start = 0; start < nodes.Count; start += group)
+        {
+            var count = Math.Min(group, nodes.Count - start);
+            for (var i = 0; i < count; i++)
             {
-                var count = Math.Min(GroupSize, inners.Count - start);
-                for (var i = 0; i < count; i++)
-                {
-                    var inner = inners[start + i];
-                    _pairs[2 * i] = SparseMap.HashOf(inner.Left);
-                    _pairs[2 * i + 1] = SparseMap.HashOf(inner.Right);
-                }
-                Sha256Lanes.HashPairs(TreeHash.NodePrefix, _pairs.AsSpan(0, 2 * count), _hashes.AsSpan(0, count));
-                for (var i = 0; i < count; i++)
-                {
-                    inners[start + i].Hash = _hashes[i];
-                }
+                nodes[start + i].GetPreimage(out _pairs[2 * i], out _pairs[2 * i + 1]);
+            }
+            Sha256Lanes.HashPairs(prefix, _pairs.AsSpan(0, 2 * count), _hashes.AsSpan(0, count));
+            for (var i = 0; i < count; i++)
+            {
+                nodes[start + i].Hash = _hashes[i];
             }
         }
     }

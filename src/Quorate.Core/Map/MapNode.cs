@@ -16,6 +16,9 @@ abstract class MapNode
 
     protected MapNode(ulong maxIndex) => MaxIndex = maxIndex;
 
+    /// <summary>The two digests that follow the prefix in what the node hashes.</summary>
+    public abstract void GetPreimage(out Sha256Digest left, out Sha256Digest right);
+
     /// <summary>Bit <paramref name="depth"/> of a path, counted from the most significant bit of the first byte; true goes right.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Bit(in Sha256Digest path, int depth) => (path.AsSpan()[depth >> 3] >> (7 - (depth & 7)) & 1) != 0;
@@ -25,10 +28,22 @@ sealed class MapLeaf(in Sha256Digest path, in Sha256Digest valueHash, ulong inde
 {
     public readonly Sha256Digest Path = path;
     public readonly Sha256Digest ValueHash = valueHash;
+
+    public override void GetPreimage(out Sha256Digest left, out Sha256Digest right)
+    {
+        left = Path;
+        right = ValueHash;
+    }
 }
 
 sealed class MapInner(MapNode? left, MapNode? right) : MapNode(Math.Max(left?.MaxIndex ?? 0, right?.MaxIndex ?? 0))
 {
     public readonly MapNode? Left = left;
     public readonly MapNode? Right = right;
+
+    public override void GetPreimage(out Sha256Digest left, out Sha256Digest right)
+    {
+        left = SparseMap.HashOf(Left);
+        right = SparseMap.HashOf(Right);
+    }
 }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using Quorate.Testing;
 using Xunit;
 
 namespace Quorate.Tests.Architecture;
@@ -21,6 +22,16 @@ public sealed class DependencyRuleTests
     };
 
     public static TheoryData<string> Projects => [.. s_drawn.Keys];
+
+    [Fact]
+    public void Every_project_is_in_the_table() =>
+        Assert.Equal(
+            s_drawn.Keys.Order(StringComparer.Ordinal),
+            Directory
+                .GetDirectories(Path.Combine(Vectors.RepositoryRoot(), "src"))
+                .Select(folder => Path.GetFileName(folder)["Quorate.".Length..])
+                .Order(StringComparer.Ordinal)
+        );
 
     [Theory]
     [MemberData(nameof(Projects))]
