@@ -64,7 +64,8 @@ public sealed class NixCacheSecretKey(string name, Ed25519PrivateKey key) : IDis
     /// <exception cref="IOException">The file exists already; a key is never overwritten.</exception>
     public void Write(string path)
     {
-        var writer = new ArrayBufferWriter<byte>(256);
+        // Large enough never to grow, which would leave a copy behind.
+        var writer = new ArrayBufferWriter<byte>(512);
         writer.Write(Encoding.ASCII.GetBytes($"{Name}:"));
         SeedAndPublic.Write(key, writer);
         try

@@ -21,6 +21,8 @@ static class Pkcs8
     const string Ed25519Oid = "1.3.101.112";
     const int MaxDerLength = 256;
 
+    static ReadOnlySpan<byte> PemLabel => "PRIVATE KEY"u8;
+
     static readonly Asn1Tag s_publicKeyTag = new(TagClass.ContextSpecific, 1);
 
     public static bool LooksLikePem(ReadOnlySpan<byte> text) => text.IndexOf("-----BEGIN "u8) >= 0;
@@ -37,7 +39,7 @@ static class Pkcs8
         {
             throw new MalformedException($"{what} is encrypted; an unencrypted PKCS#8 key is needed");
         }
-        if (!label.SequenceEqual("PRIVATE KEY"u8))
+        if (!label.SequenceEqual(PemLabel))
         {
             throw new MalformedException($"{what} is a PEM block of another kind than PRIVATE KEY (PKCS#8)");
         }
@@ -84,7 +86,13 @@ static class Pkcs8
                 }
             }
             var length = writer.Encode(der);
-            return [.. PemEncoding.WriteUtf8("PRIVATE KEY"u8, der[..length]), (byte)'\n'];
+            var pem = new byte[PemEncoding.GetEncodedSize(PemLabel.Length, length) + 1];
+            if (!PemEncoding.TryWriteUtf8(PemLabel, der[..length], pem, out var written) || written != pem.Length - 1)
+            {
+                throw new InvalidOperationException("the PEM block has not its computed size");
+            }
+            pem[^1] = (byte)'\n';
+            return pem;
         }
         finally
         {

@@ -43,7 +43,8 @@ public sealed class TrustixToken(string name, Ed25519PrivateKey key) : IDisposab
     /// <exception cref="IOException">The file exists already; a token is never overwritten.</exception>
     public void Write(string path)
     {
-        var writer = new ArrayBufferWriter<byte>(256);
+        // Large enough never to grow, which would leave a copy behind.
+        var writer = new ArrayBufferWriter<byte>(512);
         writer.Write(Encoding.ASCII.GetBytes($"{Name}:"));
         SeedAndPublic.Write(key, writer);
         writer.Write("\n"u8);
