@@ -18,5 +18,10 @@ public static class FuzzTargets
         new NixCacheKeyTarget(),
         new TrustixTokenTarget(),
         new TrustixTokenHeaderTarget(),
+        new StorePathTarget(),
+        new NarHashTarget(),
+        new NixClaimTarget(),
+        new NarInfoTarget(),
+        new NixSettingsTarget(),
     ];
 }

@@ -134,4 +134,8 @@ public sealed class NixClaimFormat : IClaimFormat
         outputs = claim.ToOutputs();
         return true;
     }
+
+    /// <summary>Old logs hold the same claims under 20-byte keys.</summary>
+    public IReadOnlyList<ReadOnlyMemory<byte>> KeyForms(ReadOnlyMemory<byte> key) =>
+        NixKeyForms.TryPath(key.Span, out var path) ? [key, NixKeyForms.LegacyKey(path.HashPart)] : [key];
 }

@@ -2,8 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 using Quorate.Core;
-using Quorate.Core.Encodings;
-using Quorate.Crypto;
+using Quorate.Crypto.Keys;
 
 namespace Quorate.Nix;
 
@@ -68,31 +67,17 @@ public sealed record NarInfo
     public string Fingerprint() => $"1;{StorePath};{Nix.NarHash.ToNix32(NarHash)};{Number(NarSize)};{string.Join(',', References)}";
 
     /// <summary>The file with one more signature.</summary>
-    /// <param name="keyName">The part of the cache key before the colon.</param>
-    public NarInfo SignedBy(string keyName, Ed25519PrivateKey key) =>
+    public NarInfo SignedBy(NixCacheSecretKey key) =>
         this with
         {
-            Signatures = [.. Signatures, $"{keyName}:{StrictBase64.Encode(key.Sign(Encoding.ASCII.GetBytes(Fingerprint())))}"],
+            Signatures = [.. Signatures, key.Sign(Encoding.ASCII.GetBytes(Fingerprint()))],
         };
 
     /// <summary>True when one of the signatures carries the key's name and verifies under the key.</summary>
-    public bool IsSignedBy(string keyName, Ed25519PublicKey key)
+    public bool IsSignedBy(NixCachePublicKey key)
     {
         var message = Encoding.ASCII.GetBytes(Fingerprint());
-        foreach (var signature in Signatures)
-        {
-            if (
-                signature.Length > keyName.Length
-                && signature[keyName.Length] == ':'
-                && signature.StartsWith(keyName, StringComparison.Ordinal)
-                && StrictBase64.TryDecode(signature.AsSpan(keyName.Length + 1), Ed25519PublicKey.SignatureSize, out var bytes)
-                && key.Verify(message, bytes)
-            )
-            {
-                return true;
-            }
-        }
-        return false;
+        return Signatures.Any(signature => key.Verify(message, signature));
     }
 
     /// <summary>The canonical text, in Nix's order of lines.</summary>

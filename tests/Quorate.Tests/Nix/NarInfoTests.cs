@@ -1,6 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
-using Quorate.Crypto;
+using Quorate.Crypto.Keys;
 using Quorate.Nix;
 using Xunit;
 
@@ -17,14 +17,14 @@ public sealed class NarInfoTests
     [InlineData(NixSamples.Top)]
     [InlineData(NixSamples.SourceTree)]
     public void IsSignedBy_signature_of_real_nix_verifies(string text) =>
-        Assert.True(NixSamples.Info(text).IsSignedBy(NixSamples.KeyName, NixSamples.PublicKey));
+        Assert.True(NixSamples.Info(text).IsSignedBy(NixSamples.PublicKey));
 
     [Fact]
     public void SignedBy_makes_the_signature_that_real_nix_makes()
     {
-        using var key = NixSamples.PrivateKey;
+        using var key = NixSamples.SecretKey;
         var info = NixSamples.Info(NixSamples.Top);
-        Assert.Equal(info, (info with { Signatures = [] }).SignedBy(NixSamples.KeyName, key));
+        Assert.Equal(info, (info with { Signatures = [] }).SignedBy(key));
     }
 
     [Fact]
@@ -37,21 +37,21 @@ public sealed class NarInfoTests
 
     [Fact]
     public void IsSignedBy_another_key_name_is_refused() =>
-        Assert.False(NixSamples.Info(NixSamples.Top).IsSignedBy("lab-2", NixSamples.PublicKey));
+        Assert.False(NixSamples.Info(NixSamples.Top).IsSignedBy(NixSamples.PublicKey with { Name = "lab-2" }));
 
     [Fact]
     public void IsSignedBy_another_key_of_the_same_name_is_refused()
     {
-        using var other = Ed25519PrivateKey.FromSeed(new byte[32]);
-        Assert.False(NixSamples.Info(NixSamples.Top).IsSignedBy(NixSamples.KeyName, other.PublicKey));
+        using var other = NixCacheSecretKey.Generate(NixSamples.KeyName);
+        Assert.False(NixSamples.Info(NixSamples.Top).IsSignedBy(other.PublicKey));
     }
 
     [Fact]
     public void IsSignedBy_changed_field_is_refused()
     {
         var info = NixSamples.Info(NixSamples.Top);
-        Assert.False((info with { NarSize = info.NarSize + 1 }).IsSignedBy(NixSamples.KeyName, NixSamples.PublicKey));
-        Assert.False((info with { References = [] }).IsSignedBy(NixSamples.KeyName, NixSamples.PublicKey));
+        Assert.False((info with { NarSize = info.NarSize + 1 }).IsSignedBy(NixSamples.PublicKey));
+        Assert.False((info with { References = [] }).IsSignedBy(NixSamples.PublicKey));
     }
 
     [Theory]
@@ -62,16 +62,14 @@ public sealed class NarInfoTests
     [InlineData(":")]
     [InlineData("")]
     public void IsSignedBy_garbage_signature_does_not_verify(string signature) =>
-        Assert.False(
-            (NixSamples.Info(NixSamples.Top) with { Signatures = [signature] }).IsSignedBy(NixSamples.KeyName, NixSamples.PublicKey)
-        );
+        Assert.False((NixSamples.Info(NixSamples.Top) with { Signatures = [signature] }).IsSignedBy(NixSamples.PublicKey));
 
     [Fact]
     public void IsSignedBy_good_signature_behind_a_bad_one_verifies()
     {
         var info = NixSamples.Info(NixSamples.Top);
         var signatures = new[] { "lab-1:AAAA", info.Signatures[0] };
-        Assert.True((info with { Signatures = signatures }).IsSignedBy(NixSamples.KeyName, NixSamples.PublicKey));
+        Assert.True((info with { Signatures = signatures }).IsSignedBy(NixSamples.PublicKey));
     }
 
     [Fact]

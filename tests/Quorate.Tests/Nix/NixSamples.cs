@@ -1,6 +1,5 @@
 using System.Text;
-using Quorate.Core.Encodings;
-using Quorate.Crypto;
+using Quorate.Crypto.Keys;
 using Quorate.Nix;
 
 namespace Quorate.Tests.Nix;
@@ -47,13 +46,10 @@ static class NixSamples
     public const string TopClaim =
         """{"path":"/nix/store/w39bcnid1klz7bjcfiq1dmnhivm9735n-top","narHash":"sha256-eNMs/4RPbSebnon3YYU7vDw3p75YnOi4kOKmYdSRsq0=","narSize":216,"references":["/nix/store/b85da8d07mwiqcfvb4bbyqs893qpfzrv-leaf","/nix/store/w39bcnid1klz7bjcfiq1dmnhivm9735n-top"]}""";
 
-    public static Ed25519PublicKey PublicKey =>
-        Ed25519PublicKey.TryParse(KeyPublic, out var key) ? key : throw new InvalidOperationException();
+    public static NixCachePublicKey PublicKey =>
+        NixCachePublicKey.TryParse($"{KeyName}:{KeyPublic}", out var key) ? key : throw new InvalidOperationException();
 
-    public static Ed25519PrivateKey PrivateKey =>
-        StrictBase64.TryDecode(KeySecret, 64, out var bytes)
-            ? Ed25519PrivateKey.FromSeed(bytes.AsSpan(0, 32))
-            : throw new InvalidOperationException();
+    public static NixCacheSecretKey SecretKey => NixCacheSecretKey.Parse(Bytes($"{KeyName}:{KeySecret}"));
 
     public static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
