@@ -30,10 +30,7 @@ static unsafe partial class Sodium
             {
                 return;
             }
-            if (!NativeLibrary.TryLoad(Library, typeof(Sodium).Assembly, null, out _))
-            {
-                throw new NativeLibraryException(Library, Package, "cannot be loaded");
-            }
+            EnsureLoads(Library);
             if (sodium_init() < 0)
             {
                 throw new NativeLibraryException(Library, Package, "could not be initialised");
@@ -43,6 +40,14 @@ static unsafe partial class Sodium
                 throw new NativeLibraryException(Library, Package, "fails the check of RFC 8032's first test vector");
             }
             s_ready = true;
+        }
+    }
+
+    internal static void EnsureLoads(string library)
+    {
+        if (!NativeLibrary.TryLoad(library, typeof(Sodium).Assembly, null, out _))
+        {
+            throw new NativeLibraryException(library, Package, "cannot be loaded");
         }
     }
 
