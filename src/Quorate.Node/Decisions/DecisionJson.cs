@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
 using Quorate.Core.Encodings;
@@ -10,10 +11,13 @@ namespace Quorate.Node.Decisions;
 /// <summary>The control API's <c>Decision</c> document.</summary>
 public static class DecisionJson
 {
+    // The document is never embedded in HTML, and sentences with apostrophes should stay readable.
+    static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public static byte[] Serialize(BuildInput input, Decision decision)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, Readable))
         {
             Write(json, input, decision);
         }

@@ -262,7 +262,7 @@ sealed class RuleEvaluation
                 VoteCondition.Logged => origin is ClaimOrigin.LoggedBuilt or ClaimOrigin.LoggedRelayed,
                 VoteCondition.Built => origin is ClaimOrigin.LoggedBuilt,
                 VoteCondition.Before before => firstSeen is null || firstSeen < before.Instant,
-                VoteCondition.UntilIndex until => logId == until.LogId && (index is null || index < until.Entries),
+                VoteCondition.UntilIndex until => logId == until.LogId && (index ?? 0) < until.Entries,
                 _ => throw new InvalidOperationException("unreachable: the hierarchy is closed"),
             };
     }
