@@ -1,5 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
+using Quorate.Core;
+using Quorate.Crypto.Tokens;
 using Quorate.Node.Configuration;
 using Quorate.Rpc;
 
@@ -39,7 +41,7 @@ sealed class SurfaceGuard(RpcSurface surface, Func<NodeSection> settings)
     /// </summary>
     public TokenSection? Authorize(HttpContext context, RpcMethod method, bool writes)
     {
-        var headers = context.Request.Headers[TokenHeader.Name];
+        var headers = context.Request.Headers[TrustixToken.HeaderName];
         if (headers.Count == 0)
         {
             return writes && surface == RpcSurface.Public
@@ -55,8 +57,17 @@ sealed class SurfaceGuard(RpcSurface surface, Func<NodeSection> settings)
             );
         }
         return headers.Count == 1
-            ? TokenHeader.Verify(headers[0]!, method.Procedure, Settings.Tokens)
+            ? Verify(headers[0]!, method.Procedure)
             : throw new RpcException(RpcCode.Unauthenticated, "more than one write token");
+    }
+
+    TokenSection Verify(string header, string procedure)
+    {
+        var tokens = Settings.Tokens;
+        var accepted = tokens.Select(t => new TrustixPublicToken(t.Name, t.Key));
+        return TrustixPublicToken.Check(header, procedure, accepted, out var token) is Verification.Rejected rejected
+            ? throw new RpcException(RpcCode.Unauthenticated, rejected.Detail)
+            : tokens.First(t => t.Name == token!.Name && t.Key.Equals(token.Key));
     }
 
     static bool IsExposed(HttpContext context) =>

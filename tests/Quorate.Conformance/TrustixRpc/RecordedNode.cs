@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Quorate.Core;
 using Quorate.Crypto;
+using Quorate.Log;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
 using Quorate.Testing;
@@ -41,20 +42,13 @@ sealed class RecordedNode
         return new RecordedNode(document.RootElement.Clone());
     }
 
-    /// <summary>A registry that publishes a fresh, empty log under the recorded key.</summary>
-    public (LogRegistry Registry, MemoryLog Log) CreateLog()
+    /// <summary>A fresh, empty log under the recorded key, which drops later values as Trustix does.</summary>
+    public Task<TemporaryLog> CreateLogAsync() => TemporaryLog.OpenAsync(Protocol.Nix, Key, DivergencePolicy.Drop);
+
+    public static LogRegistry Publish(TemporaryLog log)
     {
-        var log = new MemoryLog(Protocol.Nix, Key);
-        var section = new PublishSection
-        {
-            Name = "lab",
-            Builder = "lab",
-            Protocol = Protocol.Nix,
-            Signer = new SignerSection("lab", "/nonexistent/lab.priv"),
-            Meta = new Dictionary<string, string> { ["upstream"] = "http://127.0.0.1:8999" },
-        };
         var registry = new LogRegistry();
-        registry.Replace([new PublishedLogEntry(section, log)], []);
-        return (registry, log);
+        registry.Replace([log.Entry("lab", new Dictionary<string, string> { ["upstream"] = "http://127.0.0.1:8999" })], []);
+        return registry;
     }
 }

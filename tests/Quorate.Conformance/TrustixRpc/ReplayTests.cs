@@ -102,7 +102,8 @@ public sealed class ReplayTests
     static async Task<IReadOnlyDictionary<string, RawMessage>> ReplayAsync()
     {
         var node = RecordedNode.Load();
-        var (registry, _) = node.CreateLog();
+        await using var log = await node.CreateLogAsync();
+        var registry = RecordedNode.Publish(log);
         await using var open = await TrustixHost.StartAsync(registry, RpcSurface.Public, settings: node.Settings);
         await using var control = await TrustixHost.StartAsync(registry, RpcSurface.Control, settings: node.Settings);
         var answers = new Dictionary<string, RawMessage>(StringComparer.Ordinal);

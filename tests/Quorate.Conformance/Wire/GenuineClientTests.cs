@@ -4,7 +4,6 @@ using Quorate.Log;
 using Quorate.Node.Rpc;
 using Quorate.Rpc.Messages;
 using Quorate.Testing;
-using Quorate.Testing.Logs;
 using Quorate.Testing.Rpc;
 using Quorate.Trust;
 using Xunit;
@@ -21,7 +20,8 @@ public sealed class GenuineClientTests
     public async Task Command_line_client_is_answered_as_its_own_node_answered()
     {
         var node = RecordedNode.Load();
-        var (registry, _) = node.CreateLog();
+        await using var temporary = await node.CreateLogAsync();
+        var registry = RecordedNode.Publish(temporary);
         await using var host = await TrustixHost.StartAsync(registry, RpcSurface.Public, settings: node.Settings);
 
         // Submit, flush, query (head and map value), the same again, get-value: one connection each.
@@ -40,7 +40,9 @@ public sealed class GenuineClientTests
     public async Task Subscriber_is_answered_with_heads_and_proofs_that_verify()
     {
         var node = RecordedNode.Load();
-        var (registry, log) = node.CreateLog();
+        await using var temporary = await node.CreateLogAsync();
+        var registry = RecordedNode.Publish(temporary);
+        var log = temporary.Log;
         await using var host = await TrustixHost.StartAsync(registry, RpcSurface.Public, settings: node.Settings);
         var recorded = await RecordedAsync("sync/conn000.s2c");
         var requests = await RawHttp.ParseAsync(await BytesAsync("sync/conn000.c2s"));
@@ -63,7 +65,9 @@ public sealed class GenuineClientTests
     public async Task Subscriber_is_answered_over_its_one_connection()
     {
         var node = RecordedNode.Load();
-        var (registry, log) = node.CreateLog();
+        await using var temporary = await node.CreateLogAsync();
+        var registry = RecordedNode.Publish(temporary);
+        var log = temporary.Log;
         await GrowAsync(node, log, 7);
         await using var host = await TrustixHost.StartAsync(registry, RpcSurface.Public, settings: node.Settings);
         var stream = await BytesAsync("sync/conn000.c2s");
@@ -78,7 +82,9 @@ public sealed class GenuineClientTests
     public async Task Decide_client_gets_the_value_that_was_decided_on()
     {
         var node = RecordedNode.Load();
-        var (registry, log) = node.CreateLog();
+        await using var temporary = await node.CreateLogAsync();
+        var registry = RecordedNode.Publish(temporary);
+        var log = temporary.Log;
         await GrowAsync(node, log, 1);
         var recorded = (await RecordedAsync("decide/conn000.s2c"))[0];
         var value = DecisionResponse.Parser.ParseFrom(recorded.PlainBody()).Decision.Value;
@@ -94,7 +100,7 @@ public sealed class GenuineClientTests
         Assert.Equal(Convert.ToHexString(recorded.PlainBody()), Convert.ToHexString(answer.PlainBody()));
     }
 
-    static void Check(RawMessage request, byte[] answer, MemoryLog log)
+    static void Check(RawMessage request, byte[] answer, PublishedLog log)
     {
         switch (request.Path)
         {
@@ -124,7 +130,7 @@ public sealed class GenuineClientTests
     }
 
     /// <summary>The first entry is the recorded one; the others of that session are not known.</summary>
-    static async Task GrowAsync(RecordedNode node, MemoryLog log, ulong size)
+    static async Task GrowAsync(RecordedNode node, PublishedLog log, ulong size)
     {
         var first = node.Manifest.GetProperty("entries")[0];
         while (log.Head.TreeSize < size)
@@ -141,7 +147,7 @@ public sealed class GenuineClientTests
     }
 
     /// <summary>A subscriber asks for the map root of the head that it got; ours differs, because our later entries do.</summary>
-    static byte[] WithRootOf(MemoryLog log, byte[] request, IReadOnlyList<RawMessage> recorded)
+    static byte[] WithRootOf(PublishedLog log, byte[] request, IReadOnlyList<RawMessage> recorded)
     {
         var root = recorded
             .Where(r => r.PlainBody().Length == 172)
