@@ -13,13 +13,16 @@ namespace Quorate.Log;
 /// </summary>
 public abstract class LogView : ILogView
 {
+    /// <summary><see cref="EntriesOf"/> gives no more self-divergences of a key: a hostile log may consist of nothing else.</summary>
+    public const int MaxLaterEntries = 1000;
+
     readonly HistoricMaps _historic = new();
 
-    private protected LogView(LogIdentity identity, ILogStorage storage, HistoryWindow history, TimeProvider time)
+    private protected LogView(LogIdentity identity, ILogStorage storage, HistoryWindow history, TimeProvider time, bool isMirror)
     {
         Identity = identity;
         Storage = storage;
-        State = new LogState(identity, storage);
+        State = new LogState(identity, storage, tracksUnheldValues: isMirror);
         (History, Time) = (history, time);
     }
 
@@ -110,10 +113,11 @@ public abstract class LogView : ILogView
         var entries = new List<LogEntry>(1) { State.Reader.Entry(first) };
         foreach (var index in State.LaterOf(first))
         {
-            if (index < snapshot.Head.TreeSize)
+            if (index >= snapshot.Head.TreeSize || entries.Count > MaxLaterEntries)
             {
-                entries.Add(State.Reader.Entry(index));
+                break;
             }
+            entries.Add(State.Reader.Entry(index));
         }
         return entries;
     }

@@ -20,7 +20,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
     bool _disposed;
 
     PublishedLog(PublishedLogOptions options, Ed25519PrivateKey key, ILogStorage storage)
-        : base(options.Identity, storage, options.History, options.Time)
+        : base(options.Identity, storage, options.History, options.Time, isMirror: false)
     {
         _options = options;
         _queue = Channel.CreateBounded<SubmitRequest>(

@@ -34,10 +34,15 @@ sealed class LogState
     volatile LogSnapshot? _snapshot;
     SparseMap _map = SparseMap.Empty;
     LogHead? _recorded;
+
+    // Values of entries that came without bytes, for mirrors: withheld ones, and some that other entries hold. Null where nobody asks.
+    readonly List<Sha256Digest>? _unheld;
+    int _recordedUnheld;
     ulong _recordedBytes;
 
-    internal LogState(LogIdentity identity, ILogStorage storage)
+    internal LogState(LogIdentity identity, ILogStorage storage, bool tracksUnheldValues)
     {
+        _unheld = tracksUnheldValues ? [] : null;
         _indexStoreHashes = identity.Protocol == Protocol.Nix;
         Reader = new EntryReader(storage, Tree, _positions);
     }
@@ -112,6 +117,10 @@ sealed class LogState
             {
                 _values.Add(entry.Digest.AsSpan(), index);
             }
+            else
+            {
+                _unheld?.Add(entry.Digest);
+            }
         }
     }
 
@@ -125,6 +134,7 @@ sealed class LogState
         Heads.Append(new HeadRecord(head.TreeSize, head.MhTreeSize, head.MapRoot, time.ToUnixTimeMilliseconds(), frame));
         _recorded = head;
         _recordedBytes = Bytes;
+        _recordedUnheld = _unheld?.Count ?? 0;
         StagedFrom = null;
     }
 
@@ -149,6 +159,7 @@ sealed class LogState
         _stagedFirsts.Clear();
         _stagedInsertions.Clear();
         Bytes = _recordedBytes;
+        _unheld?.RemoveRange(_recordedUnheld, _unheld.Count - _recordedUnheld);
         StagedFrom = null;
         // Numbers in the hash indexes are only candidates and may stay; these are believed, and must go.
         foreach (var later in _later.Values)
@@ -158,7 +169,28 @@ sealed class LogState
     }
 
     /// <summary>Notes where a value lies that was missing when its entries came.</summary>
-    internal void AddStray(in Sha256Digest digest, FramePosition record) => _strays[digest] = record;
+    internal void AddStray(in EntryRecord record, FramePosition position)
+    {
+        if (_strays.TryAdd(record.Digest, position))
+        {
+            Bytes += record.ValueLength;
+            _recordedBytes += record.ValueLength;
+        }
+    }
+
+    /// <summary>Values under the newest head that nobody gave us yet. Writer only, with nothing staged.</summary>
+    internal List<Sha256Digest> MissingValues()
+    {
+        if (_unheld is null)
+        {
+            return [];
+        }
+        var missing = _unheld.Distinct().Where(d => !HoldsValue(d)).ToList();
+        _unheld.Clear();
+        _unheld.AddRange(missing);
+        _recordedUnheld = _unheld.Count;
+        return missing;
+    }
 
     internal bool HoldsValue(in Sha256Digest digest)
     {

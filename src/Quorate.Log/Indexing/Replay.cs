@@ -24,7 +24,7 @@ static class Replay
             {
                 foreach (var item in frame)
                 {
-                    state.AddStray(item.Record.Digest, stored.Position + item.Offset);
+                    state.AddStray(item.Record, stored.Position + item.Offset);
                 }
                 continue;
             }

@@ -1,0 +1,149 @@
+using Quorate.Core;
+using Quorate.Log.Indexing;
+using Quorate.Log.Mirroring;
+using Quorate.Log.Storage;
+
+namespace Quorate.Log;
+
+/// <summary>
+/// A verified local copy of a foreign log: every root is recomputed from the entries before a head counts. Answers proofs like the log itself, with no network.
+/// </summary>
+public sealed class MirroredLog : LogView, IAsyncDisposable
+{
+    /// <summary>Missing values that one synchronisation asks for again.</summary>
+    const int MaxRetries = 1000;
+
+    readonly MirroredLogOptions _options;
+    readonly MirrorWriter _writer;
+    readonly SemaphoreSlim _oneSync = new(1, 1);
+
+    // Touched by the one running synchronisation only.
+    readonly HashSet<(string Remote, Sha256Digest Head)> _cleared = [];
+    int _nextRetry;
+
+    volatile Misbehaviour? _misbehaviour;
+    ulong _missingValues;
+    bool _disposed;
+
+    MirroredLog(MirroredLogOptions options, ILogStorage storage)
+        : base(options.Identity, storage, options.History, options.Time, isMirror: true)
+    {
+        _options = options;
+        _writer = new MirrorWriter(State, storage, options.Time);
+    }
+
+    /// <summary>The contradiction that this log was caught in; null for honest logs. Kept across restarts.</summary>
+    public Misbehaviour? Misbehaviour => _misbehaviour;
+
+    /// <summary>Values under the verified head that no remote gave yet.</summary>
+    public ulong MissingValues => Volatile.Read(ref _missingValues);
+
+    /// <summary>Opens the mirror in its folder, or creates it there. The caller holds the state directory's lock.</summary>
+    /// <exception cref="LogDamagedException">The files are not what was written.</exception>
+    public static async Task<MirroredLog> OpenAsync(MirroredLogOptions options, CancellationToken cancellationToken)
+    {
+        var storage = WriteAheadStorage.Open(options.Folder, options.Identity.Id);
+        try
+        {
+            var log = new MirroredLog(options, storage);
+            await Task.Run(() => Replay.Run(log.State, storage, options.Identity, cancellationToken), cancellationToken);
+            log._misbehaviour = MisbehaviourFile.Read(options.Folder);
+            if (log.State.StagedFrom is null)
+            {
+                log._missingValues = (ulong)log.State.MissingValues().Count;
+            }
+            return log;
+        }
+        catch
+        {
+            await storage.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Brings the mirror up to the newest head that any of the remotes can prove. One at a time; a second call waits. Entries fetched before a failure or a cancellation
+    /// are kept, and not fetched again.
+    /// </summary>
+    /// <exception cref="LogStorageException">The disk failed; the mirror must be opened again before it can advance.</exception>
+    public async Task<SyncOutcome> SyncAsync(
+        IReadOnlyList<ILogSource> remotes,
+        MirrorLimits limits,
+        IProgress<SyncProgress>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        await _oneSync.WaitAsync(cancellationToken);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_misbehaviour is { } known)
+            {
+                return new SyncOutcome.Misbehaving(known, []);
+            }
+            var session = new SyncSession(_options, State, _writer, remotes, limits, _cleared, progress);
+            var outcome = await session.RunAsync(cancellationToken);
+            switch (outcome)
+            {
+                case SyncOutcome.Misbehaving found:
+                    MisbehaviourFile.Write(_options.Folder, found.Evidence);
+                    _misbehaviour = found.Evidence;
+                    return outcome;
+                case SyncOutcome.Advanced:
+                    RaiseAdvanced();
+                    break;
+            }
+            if (State.StagedFrom is null && outcome is not SyncOutcome.Failed)
+            {
+                await RetryMissingAsync(session.Values, limits, cancellationToken);
+            }
+            return outcome with { Faults = session.Faults() };
+        }
+        finally
+        {
+            _oneSync.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _oneSync.WaitAsync();
+        try
+        {
+            if (!_disposed)
+            {
+                _disposed = true;
+                await Storage.DisposeAsync();
+            }
+        }
+        finally
+        {
+            _oneSync.Release();
+        }
+    }
+
+    async Task RetryMissingAsync(ValueFetcher fetcher, MirrorLimits limits, CancellationToken cancellationToken)
+    {
+        var missing = State.MissingValues();
+        if (missing.Count > 0)
+        {
+            // Turn about, so that values which are withheld for good do not keep the others waiting.
+            var start = _nextRetry % missing.Count;
+            List<Sha256Digest?> wanted = [.. missing.Concat(missing).Skip(start).Take(Math.Min(missing.Count, MaxRetries))];
+            var values = await fetcher.FetchAsync(wanted, cancellationToken);
+            _nextRetry = start + values.Length;
+            var got = new List<(Sha256Digest Digest, ReadOnlyMemory<byte> Value)>();
+            var bytes = State.Bytes;
+            for (var i = 0; i < values.Length; i++)
+            {
+                if (values[i] is { } value && (bytes += (ulong)value.Length) <= limits.MaxBytes)
+                {
+                    got.Add((wanted[i]!.Value, value));
+                }
+            }
+            await _writer.AppendValuesAsync(got, CancellationToken.None);
+            missing = State.MissingValues();
+        }
+        Volatile.Write(ref _missingValues, (ulong)missing.Count);
+    }
+}

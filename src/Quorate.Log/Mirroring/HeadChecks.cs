@@ -1,0 +1,76 @@
+using Quorate.Core;
+using Quorate.Core.Merkle;
+using Quorate.Log.Indexing;
+
+namespace Quorate.Log.Mirroring;
+
+/// <summary>Looks for contradictions between signed heads, and between a signed head and trees whose leaves hash to another one.</summary>
+static class HeadChecks
+{
+    /// <summary>A contradiction between two heads that needs nothing but their signatures.</summary>
+    internal static Misbehaviour? Between(LogHead a, LogHead b, DateTimeOffset now)
+    {
+        MisbehaviourKind? kind =
+            a.TreeSize == b.TreeSize && a.LogRoot != b.LogRoot ? MisbehaviourKind.TwoLogRoots
+            : a.TreeSize == b.TreeSize && a.MapRoot != b.MapRoot ? MisbehaviourKind.TwoMapRoots
+            : a.MhTreeSize == b.MhTreeSize && (a.MhRoot != b.MhRoot || a.MapRoot != b.MapRoot) ? MisbehaviourKind.TwoMapHistoryRoots
+            : null;
+        return kind is { } k ? new Misbehaviour(k, a, b, Sha256Digest.Zero, [], now) : null;
+    }
+
+    /// <summary>
+    /// A contradiction between <paramref name="head"/> and <paramref name="whole"/>, the head whose trees <paramref name="state"/> holds (published or staged and
+    /// checked). Only sizes that both cover are compared.
+    /// </summary>
+    internal static Misbehaviour? Against(LogHead head, LogHead whole, LogState state, DateTimeOffset now)
+    {
+        if (head.TreeSize < whole.TreeSize && Prefix(state.Tree, head.TreeSize) is var log && log != head.LogRoot)
+        {
+            return Rewritten(MisbehaviourKind.RewrittenLog, head, whole, log, state.Tree, head.TreeSize, whole.TreeSize, now);
+        }
+        if (head.MhTreeSize < whole.MhTreeSize && Prefix(state.MapHistory, head.MhTreeSize) is var history && history != head.MhRoot)
+        {
+            return Rewritten(
+                MisbehaviourKind.RewrittenMapHistory,
+                head,
+                whole,
+                history,
+                state.MapHistory,
+                head.MhTreeSize,
+                whole.MhTreeSize,
+                now
+            );
+        }
+        return head.MhTreeSize <= whole.MhTreeSize ? LastLeaf(head, state.MapHistory, now) : null;
+    }
+
+    /// <summary>Whether the map-history log ends with the head's map root. The tree must hold the head's leaves.</summary>
+    internal static Misbehaviour? LastLeaf(LogHead head, MerkleTree history, DateTimeOffset now)
+    {
+        var last = history.Leaf(head.MhTreeSize - 1);
+        return last == TreeHash.Leaf(head.MapRoot.AsSpan())
+            ? null
+            : new Misbehaviour(
+                MisbehaviourKind.WrongMapHistoryLeaf,
+                null,
+                head,
+                last,
+                history.InclusionProof(head.MhTreeSize - 1, head.MhTreeSize),
+                now
+            );
+    }
+
+    /// <summary>The evidence that the tree of <paramref name="later"/> does not begin with that of <paramref name="earlier"/>.</summary>
+    internal static Misbehaviour Rewritten(
+        MisbehaviourKind kind,
+        LogHead earlier,
+        LogHead later,
+        Sha256Digest prefix,
+        MerkleTree tree,
+        ulong earlierSize,
+        ulong laterSize,
+        DateTimeOffset now
+    ) => new(kind, earlier, later, prefix, tree.ConsistencyProof(earlierSize, laterSize), now);
+
+    static Sha256Digest Prefix(MerkleTree tree, ulong size) => tree.Root(size);
+}
