@@ -4,7 +4,7 @@ using Quorate.Log;
 namespace Quorate.Testing;
 
 /// <summary>A remote that serves a log held in this process, with any answer replaced by the test. Counts what it was asked.</summary>
-public sealed class ScriptedLogSource(ILogView log, string remote = "http://remote.test") : ILogSource
+public sealed class ScriptedLogSource(ILogView served, string remote = "http://remote.test") : ILogSource
 {
     public string Remote => remote;
 
@@ -24,45 +24,45 @@ public sealed class ScriptedLogSource(ILogView log, string remote = "http://remo
 
     public int ValueCalls => _valueCalls;
 
-    public Task<LogHead> HeadAsync(LogId id, CancellationToken cancellationToken)
+    public Task<LogHead> HeadAsync(LogId log, CancellationToken cancellationToken)
     {
         Answer(cancellationToken);
-        var head = log.Head ?? throw new LogSourceException($"{remote}: no head");
+        var head = served.Head ?? throw new LogSourceException($"{remote}: no head");
         return Task.FromResult(OnHead?.Invoke(head) ?? head);
     }
 
-    public Task<IReadOnlyList<Sha256Digest>> ConsistencyProofAsync(LogId id, ulong first, ulong second, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<Sha256Digest>> ConsistencyProofAsync(LogId log, ulong first, ulong second, CancellationToken cancellationToken)
     {
         Answer(cancellationToken);
-        return Task.FromResult(OnConsistency?.Invoke(first, second) ?? log.ConsistencyProof(first, second));
+        return Task.FromResult(OnConsistency?.Invoke(first, second) ?? served.ConsistencyProof(first, second));
     }
 
-    public Task<IReadOnlyList<LogEntry>> EntriesAsync(LogId id, ulong start, ulong finish, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<LogEntry>> EntriesAsync(LogId log, ulong start, ulong finish, CancellationToken cancellationToken)
     {
         Answer(cancellationToken);
         EntryCalls++;
-        var entries = log.Entries(start, finish);
+        var entries = served.Entries(start, finish);
         return Task.FromResult(OnEntries?.Invoke(entries) ?? entries);
     }
 
-    public Task<IReadOnlyList<Sha256Digest>> MapHistoryLeavesAsync(LogId id, ulong start, ulong finish, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<Sha256Digest>> MapHistoryLeavesAsync(LogId log, ulong start, ulong finish, CancellationToken cancellationToken)
     {
         Answer(cancellationToken);
-        var leaves = log.MapHistoryLeaves(start, finish);
+        var leaves = served.MapHistoryLeaves(start, finish);
         return Task.FromResult(OnMapHistory?.Invoke(leaves) ?? leaves);
     }
 
-    public Task<MapAnswer?> MapValueAsync(LogId id, ReadOnlyMemory<byte> key, Sha256Digest mapRoot, CancellationToken cancellationToken)
+    public Task<MapAnswer?> MapValueAsync(LogId log, ReadOnlyMemory<byte> key, Sha256Digest mapRoot, CancellationToken cancellationToken)
     {
         Answer(cancellationToken);
-        return Task.FromResult(log.MapValue(key.Span, mapRoot));
+        return Task.FromResult(served.MapValue(key.Span, mapRoot));
     }
 
     public async Task<ReadOnlyMemory<byte>> ValueAsync(Sha256Digest digest, CancellationToken cancellationToken)
     {
         Answer(cancellationToken);
         Interlocked.Increment(ref _valueCalls);
-        var value = await log.ValueAsync(digest, cancellationToken);
+        var value = await served.ValueAsync(digest, cancellationToken);
         value = OnValue is null ? value : OnValue(digest, value);
         return value ?? throw new LogSourceException($"{remote}: no such value");
     }

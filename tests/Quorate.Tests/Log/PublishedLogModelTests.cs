@@ -19,11 +19,11 @@ public sealed class PublishedLogModelTests
     {
         var submit = Gen.ListOf(Gen.Zip(Gen.Choose(0, 12), Gen.Choose(0, 3)));
         var submits = Gen.ListOf(submit).Resize(12).ToArbitrary();
-        Prop.ForAll(submits, list => RunAsync([.. list.Select(s => s.ToArray())]).GetAwaiter().GetResult())
+        Prop.ForAll(submits, list => RunAsync([.. list.Select(s => s.ToArray())]))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(25));
     }
 
-    static async Task<bool> RunAsync((int Key, int Value)[][] submits)
+    static async Task RunAsync((int Key, int Value)[][] submits)
     {
         using var fixture = new LogFixture();
         var model = new Model();
@@ -40,7 +40,6 @@ public sealed class PublishedLogModelTests
         }
         await using var reopened = await fixture.OpenAsync();
         model.AssertSame(reopened);
-        return true;
     }
 
     sealed class Model

@@ -140,7 +140,7 @@ public sealed class PublishedLogTests : IDisposable
         await Task.WhenAll([held, .. waiting]);
         Assert.Equal(4UL, log.Head.TreeSize);
         // The two that waited came under one head.
-        Assert.Equal(waiting[0].Result.Head, waiting[1].Result.Head);
+        Assert.Equal((await waiting[0]).Head, (await waiting[1]).Head);
     }
 
     [Fact]
@@ -288,7 +288,7 @@ public sealed class PublishedLogTests : IDisposable
 
     static Sha256Digest Digest(string text) => Sha256Digest.HashData(Encoding.UTF8.GetBytes(text));
 
-    static async Task<string> TextAsync(ILogView log, Sha256Digest digest) =>
+    static async Task<string> TextAsync(PublishedLog log, Sha256Digest digest) =>
         Encoding.UTF8.GetString((await log.ValueAsync(digest, TestContext.Current.CancellationToken))!.Value.Span);
 
     sealed class CaseInsensitive : IValueMeaning
