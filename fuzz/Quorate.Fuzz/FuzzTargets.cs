@@ -23,5 +23,7 @@ public static class FuzzTargets
         new NixClaimTarget(),
         new NarInfoTarget(),
         new NixSettingsTarget(),
+        new LogFrameTarget(),
+        new WriteAheadFileTarget(),
     ];
 }

@@ -31,7 +31,12 @@ public sealed class ScriptedLogSource(ILogView served, string remote = "http://r
         return Task.FromResult(OnHead?.Invoke(head) ?? head);
     }
 
-    public Task<IReadOnlyList<Sha256Digest>> ConsistencyProofAsync(LogId log, ulong first, ulong second, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<Sha256Digest>> ConsistencyProofAsync(
+        LogId log,
+        ulong first,
+        ulong second,
+        CancellationToken cancellationToken
+    )
     {
         Answer(cancellationToken);
         return Task.FromResult(OnConsistency?.Invoke(first, second) ?? served.ConsistencyProof(first, second));
@@ -45,7 +50,12 @@ public sealed class ScriptedLogSource(ILogView served, string remote = "http://r
         return Task.FromResult(OnEntries?.Invoke(entries) ?? entries);
     }
 
-    public Task<IReadOnlyList<Sha256Digest>> MapHistoryLeavesAsync(LogId log, ulong start, ulong finish, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<Sha256Digest>> MapHistoryLeavesAsync(
+        LogId log,
+        ulong start,
+        ulong finish,
+        CancellationToken cancellationToken
+    )
     {
         Answer(cancellationToken);
         var leaves = served.MapHistoryLeaves(start, finish);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Quorate.Core;
 using Quorate.Core.Encodings;
+using Quorate.Core.Files;
 using Quorate.Log.Storage;
 
 namespace Quorate.Log.Mirroring;
@@ -55,7 +56,7 @@ static class MisbehaviourFile
             json.WriteEndArray();
             json.WriteEndObject();
         }
-        Posix.ReplaceFile(PathIn(folder), buffer.WrittenSpan);
+        DurableFile.Replace(PathIn(folder), buffer.WrittenSpan, DurableFile.Private);
     }
 
     static string PathIn(string folder) => Path.Combine(folder, "misbehaviour.json");

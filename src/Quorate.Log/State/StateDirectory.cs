@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Quorate.Core.Files;
 using Quorate.Log.Storage;
 
 namespace Quorate.Log;
@@ -39,7 +40,7 @@ public sealed class StateDirectory : IDisposable
             {
                 Directory.CreateDirectory(System.IO.Path.Combine(full, name), OwnerOnly);
             }
-            Posix.SyncFolder(full);
+            DurableFile.FlushDirectory(full);
             return new StateDirectory(full, held);
         }
         catch
@@ -92,11 +93,11 @@ public sealed class StateDirectory : IDisposable
         var current = FormatPrefix + FormatVersion.ToString(CultureInfo.InvariantCulture) + "\n";
         if (!File.Exists(path))
         {
-            if (Directory.EnumerateFileSystemEntries(folder).Any(e => System.IO.Path.GetFileName(e) is not ("lock" or "format.tmp")))
+            if (Directory.Exists(System.IO.Path.Combine(folder, "logs")) || Directory.Exists(System.IO.Path.Combine(folder, "mirrors")))
             {
-                throw new StateFormatException($"{folder} is not empty and has no file named format: not a state directory of quorated");
+                throw new StateFormatException($"{folder} has logs but no file named format, which would tell how to read them");
             }
-            Posix.ReplaceFile(path, Encoding.ASCII.GetBytes(current));
+            DurableFile.Create(path, Encoding.ASCII.GetBytes(current), DurableFile.Private);
             return;
         }
         using var file = File.OpenHandle(path);

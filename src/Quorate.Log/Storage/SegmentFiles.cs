@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Quorate.Core;
+using Quorate.Core.Files;
 
 namespace Quorate.Log.Storage;
 
@@ -30,7 +31,7 @@ static class SegmentFiles
                 {
                     repair = new TailRepair(path, 0, new FileInfo(path).Length);
                     File.Delete(path);
-                    Posix.SyncFolder(folder);
+                    DurableFile.FlushDirectory(folder);
                 }
             }
             if (marker.Value is { } value && value.Segment >= segments.Count)
@@ -58,7 +59,7 @@ static class SegmentFiles
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             disk.Write(file, path, bytes, 0);
             disk.DataSync(file, path);
-            Posix.SyncFolder(folder);
+            DurableFile.FlushDirectory(folder);
         }
         catch
         {

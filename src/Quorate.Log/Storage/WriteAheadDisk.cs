@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Quorate.Core.Files;
 
 namespace Quorate.Log.Storage;
 
@@ -16,5 +17,5 @@ public class WriteAheadDisk
         RandomAccess.Write(file, buffers, offset);
 
     /// <summary>Returns when everything written to the file is durable (<c>fdatasync</c>).</summary>
-    public virtual void DataSync(SafeFileHandle file, string path) => Posix.DataSync(file, path);
+    public virtual void DataSync(SafeFileHandle file, string path) => DurableFile.FlushData(file);
 }

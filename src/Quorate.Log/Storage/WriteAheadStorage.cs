@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Quorate.Core;
+using Quorate.Core.Files;
 
 namespace Quorate.Log.Storage;
 
@@ -7,7 +8,7 @@ namespace Quorate.Log.Storage;
 /// The embedded storage: one append-only file per log, cut into segments. Each append is one write and one <c>fdatasync</c>; nothing is ever
 /// written over. Reading uses <c>pread</c>, so readers never wait for the writer. Format: docs/formats/write-ahead.md.
 /// </summary>
-public sealed class WriteAheadStorage : ILogStorage
+public sealed class WriteAheadStorage : ILogStorage, IDisposable
 {
     /// <summary>Segments roll over once they are this long.</summary>
     public const long DefaultSegmentBytes = 256L << 20;
@@ -159,7 +160,7 @@ public sealed class WriteAheadStorage : ILogStorage
             {
                 segments[i].Dispose();
                 File.Delete(segments[i].Path);
-                Posix.SyncFolder(_folder);
+                DurableFile.FlushDirectory(_folder);
             }
             _segments = segments[..(number + 1)];
             Cut(segments[number], offset);
@@ -175,6 +176,12 @@ public sealed class WriteAheadStorage : ILogStorage
 
     public ValueTask DisposeAsync()
     {
+        Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    public void Dispose()
+    {
         if (_failure is null && _opened)
         {
             _marker.Sync();
@@ -184,7 +191,6 @@ public sealed class WriteAheadStorage : ILogStorage
         {
             segment.Dispose();
         }
-        return ValueTask.CompletedTask;
     }
 
     WriteAheadSegment AddSegment()

@@ -19,8 +19,7 @@ public sealed class PublishedLogModelTests
     {
         var submit = Gen.ListOf(Gen.Zip(Gen.Choose(0, 12), Gen.Choose(0, 3)));
         var submits = Gen.ListOf(submit).Resize(12).ToArbitrary();
-        Prop.ForAll(submits, list => RunAsync([.. list.Select(s => s.ToArray())]))
-            .Check(Config.QuickThrowOnFailure.WithMaxTest(25));
+        Prop.ForAll(submits, list => RunAsync([.. list.Select(s => s.ToArray())])).Check(Config.QuickThrowOnFailure.WithMaxTest(25));
     }
 
     static async Task RunAsync((int Key, int Value)[][] submits)

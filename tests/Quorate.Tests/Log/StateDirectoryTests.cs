@@ -49,10 +49,18 @@ public sealed class StateDirectoryTests : IDisposable
     }
 
     [Fact]
-    public void Open_of_a_directory_with_other_files_is_refused()
+    public void Open_of_a_directory_with_logs_of_unknown_format_is_refused()
+    {
+        Directory.CreateDirectory(Path.Combine(State, "logs"));
+        Assert.Throws<StateFormatException>(() => StateDirectory.Open(State));
+    }
+
+    [Fact]
+    public void Open_of_a_directory_that_holds_other_files_leaves_them_alone()
     {
         Directory.CreateDirectory(State);
-        File.WriteAllText(Path.Combine(State, "photo.jpg"), "not ours");
-        Assert.Throws<StateFormatException>(() => StateDirectory.Open(State));
+        File.WriteAllText(Path.Combine(State, "alice.key"), "a key");
+        StateDirectory.Open(State).Dispose();
+        Assert.Equal("a key", File.ReadAllText(Path.Combine(State, "alice.key")));
     }
 }
