@@ -19,10 +19,11 @@ sealed class GateDecider(
     IDecisionService decisions,
     LogRegistry logs,
     IReadOnlyList<SignedCache> caches,
-    GateUpstreams upstreams
+    GateUpstreams upstreams,
+    TimeProvider time
 )
 {
-    readonly PathFinder _paths = new(logs, caches, section.StoreDir);
+    readonly PathFinder _paths = new(logs, caches, section.StoreDir, time);
 
     public async Task<GateAnswer> DecideAsync(string hashPart, CancellationToken cancellationToken)
     {

@@ -51,7 +51,7 @@ public sealed class NixGate : IAsyncDisposable
         var section = parts.Section;
         _upstreams = new GateUpstreams(section.Upstreams, section.StoreDir, parts.Time);
         _metrics = new GateMetrics(parts.MeterName, parts.MetricsScope);
-        var decider = new GateDecider(section, parts.Key, parts.Decisions, parts.Logs, parts.Caches, _upstreams);
+        var decider = new GateDecider(section, parts.Key, parts.Decisions, parts.Logs, parts.Caches, _upstreams, parts.Time);
         // Zero: only simultaneous requests share an answer. How long a decision holds is the decision service's business.
         _answers = new SharedWork<string, GateAnswer>(decider.DecideAsync, _ => TimeSpan.Zero, maxEntries: 10_000, parts.Time);
         var logger = parts.Loggers.CreateLogger<NixGate>();

@@ -10,26 +10,29 @@ namespace Quorate.Node.Gates;
 /// Finds the full paths that a hash part may stand for: Nix asks by hash alone, while claims are made about whole paths. A name found here
 /// proves nothing; it only becomes a question to the trust model.
 /// </summary>
-sealed class PathFinder(LogRegistry logs, IReadOnlyList<SignedCache> caches, string storeDir)
+sealed class PathFinder(LogRegistry logs, IReadOnlyList<SignedCache> caches, string storeDir, TimeProvider time)
 {
     /// <summary>Paths decided for one request. An honest path is named by several logs, so a log that invents names only crowds itself out.</summary>
     const int MaxCandidates = 16;
 
     const int MaxKeysPerLog = 64;
 
+    /// <summary>A cache that takes longer to name the path contributes no name; the decision waits for its claim on its own terms.</summary>
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
     public async Task<IReadOnlyList<StorePath>> FindAsync(string hashPart, UpstreamFiles upstreams, CancellationToken cancellationToken)
     {
         var namedBy = new Dictionary<StorePath, int>();
-        var answers = Task.WhenAll(caches.Select(cache => cache.LookupAsync(hashPart, cancellationToken)));
+        var answers = Task.WhenAll(caches.Select(cache => NameAsync(cache, hashPart, cancellationToken)));
         foreach (var view in Views())
         {
             Count(namedBy, await NamesAsync(view, hashPart, cancellationToken));
         }
         foreach (var answer in await answers)
         {
-            if (answer is SignedCacheAnswer.Signed signed)
+            if (answer is not null)
             {
-                Count(namedBy, [signed.Claim.Path]);
+                Count(namedBy, [answer]);
             }
         }
         foreach (var file in upstreams.Files)
@@ -45,6 +48,19 @@ sealed class PathFinder(LogRegistry logs, IReadOnlyList<SignedCache> caches, str
                 .Select(pair => pair.Key)
                 .Take(MaxCandidates),
         ];
+    }
+
+    async Task<StorePath?> NameAsync(SignedCache cache, string hashPart, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var answer = await cache.LookupAsync(hashPart, cancellationToken).WaitAsync(s_patience, time, cancellationToken);
+            return answer is SignedCacheAnswer.Signed signed ? signed.Claim.Path : null;
+        }
+        catch (TimeoutException)
+        {
+            return null;
+        }
     }
 
     IEnumerable<ILogView> Views() =>

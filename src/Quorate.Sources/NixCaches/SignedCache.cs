@@ -24,10 +24,11 @@ public abstract record SignedCacheAnswer
 /// </summary>
 public sealed class SignedCache : ITestimonySource, IDisposable
 {
-    public static readonly TimeSpan SilenceIsBelieved = TimeSpan.FromSeconds(60);
+    /// <remarks>Short, because decisions remember a cache's silence for a minute of their own.</remarks>
+    public static readonly TimeSpan SilenceIsBelieved = TimeSpan.FromSeconds(10);
 
-    /// <summary>A cache that is down is asked again after this time, so that a dead one does not delay every decision.</summary>
-    public static readonly TimeSpan FaultIsBelieved = TimeSpan.FromSeconds(10);
+    /// <summary>A cache that is down is not asked for anything during this time, so that a dead one does not delay every decision.</summary>
+    public static readonly TimeSpan OutagePause = TimeSpan.FromSeconds(10);
 
     readonly BinaryCacheClient _client;
     readonly SignedNarInfoStore _store;
@@ -35,6 +36,7 @@ public sealed class SignedCache : ITestimonySource, IDisposable
     readonly string _storeDir;
     readonly TimeProvider _time;
     readonly SharedWork<string, SignedCacheAnswer> _asked;
+    volatile Outage? _outage;
 
     /// <param name="folder">Where signed narinfo files are kept; made when missing.</param>
     public SignedCache(
@@ -54,12 +56,7 @@ public sealed class SignedCache : ITestimonySource, IDisposable
         _storeDir = storeDir;
         _time = time;
         _store = new SignedNarInfoStore(folder, storeDir);
-        _asked = new SharedWork<string, SignedCacheAnswer>(
-            AskCacheAsync,
-            answer => answer is SignedCacheAnswer.Unavailable ? FaultIsBelieved : SilenceIsBelieved,
-            maxEntries: 10_000,
-            time
-        );
+        _asked = new SharedWork<string, SignedCacheAnswer>(AskCacheAsync, _ => SilenceIsBelieved, maxEntries: 10_000, time);
     }
 
     public string Name { get; }
@@ -122,6 +119,10 @@ public sealed class SignedCache : ITestimonySource, IDisposable
         {
             return known;
         }
+        if (_outage is { } outage && _time.GetElapsedTime(outage.Since) < OutagePause)
+        {
+            return new SignedCacheAnswer.Unavailable(outage.Reason);
+        }
         NarInfoFile? file;
         try
         {
@@ -129,6 +130,10 @@ public sealed class SignedCache : ITestimonySource, IDisposable
         }
         catch (BinaryCacheException e)
         {
+            if (e.IsOutage)
+            {
+                _outage = new Outage(_time.GetTimestamp(), e.Message);
+            }
             return new SignedCacheAnswer.Unavailable(e.Message);
         }
         if (file is null)
@@ -154,4 +159,6 @@ public sealed class SignedCache : ITestimonySource, IDisposable
         answer = new SignedCacheAnswer.Signed(claim, firstSeen);
         return true;
     }
+
+    sealed record Outage(long Since, string Reason);
 }

@@ -187,7 +187,7 @@ public sealed class SignedCacheTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task AskAsync_silence_is_believed_for_a_minute()
+    public async Task AskAsync_silence_is_believed_for_a_while()
     {
         using var cache = Open();
         await cache.AskAsync(Input, CancellationToken.None);

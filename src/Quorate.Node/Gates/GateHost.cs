@@ -1,0 +1,121 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using Quorate.Core;
+using Quorate.Crypto.Keys;
+using Quorate.Node.Configuration;
+using Quorate.Node.Logs;
+using Quorate.Sources.NixCaches;
+using Quorate.Trust;
+
+namespace Quorate.Node.Gates;
+
+/// <summary>The gate cannot run as configured; the message says why.</summary>
+public sealed class GateException(string message, Exception inner) : InvalidOperationException(message, inner);
+
+/// <summary>
+/// Keeps the running gate in step with the configuration. Start and reload call <see cref="ApplyAsync"/> one at a time; everything else is
+/// thread-safe.
+/// </summary>
+/// <param name="metricsScope">Scope of the node's meter.</param>
+public sealed class GateHost(
+    IDecisionService decisions,
+    LogRegistry logs,
+    TimeProvider time,
+    ILoggerFactory loggers,
+    string meterName = "Quorate.Node",
+    object? metricsScope = null
+) : IAsyncDisposable
+{
+    /// <summary>What downloads under way get when the gate is taken down.</summary>
+    static readonly TimeSpan s_grace = TimeSpan.FromSeconds(5);
+
+    Running? _running;
+
+    /// <summary>Where the gate listens, with its real port; null when none is configured.</summary>
+    public Uri? Address => _running?.Gate.Address;
+
+    public ImmutableArray<GateRefusal> RecentRefusals => _running?.Gate.RecentRefusals ?? [];
+
+    /// <summary>Starts, replaces or ends the gate. What can be wrong with the configuration is found before the old gate is touched.</summary>
+    /// <exception cref="GateException">Key or upstreams cannot be used (the old gate goes on), or the address cannot be bound (no gate runs).</exception>
+    public async Task ApplyAsync(NodeConfiguration configuration, IReadOnlyList<SignedCache> caches, CancellationToken cancellationToken)
+    {
+        if (configuration.NixGate is not { } section)
+        {
+            await StopAsync();
+            return;
+        }
+        var key = ReadKey(section.SigningKey);
+        if (_running is { } running && running.IsSame(section, key, caches))
+        {
+            key.Dispose();
+            return;
+        }
+        NixGate gate;
+        try
+        {
+            gate = new NixGate(new NixGateParts(section, key, decisions, logs, caches, time, loggers, meterName, metricsScope));
+        }
+        catch (FormatException e)
+        {
+            key.Dispose();
+            throw new GateException(e.Message, e);
+        }
+        // The old gate first: the new one may want the same port.
+        await StopAsync();
+        try
+        {
+            await gate.StartAsync(cancellationToken);
+        }
+        catch (Exception e)
+        {
+            await gate.DisposeAsync();
+            key.Dispose();
+            if (e is IOException)
+            {
+                throw new GateException($"the Nix gate cannot listen on {section.Listen.OriginalString}: {e.Message}", e);
+            }
+            throw;
+        }
+        _running = new Running(gate, section, key, caches);
+    }
+
+    /// <summary>Sets the upstreams that logs followed with <c>use_upstream</c> name in their metadata.</summary>
+    public void UseUpstreamsOfLogs(IReadOnlyCollection<Uri> urls) => _running?.Gate.UseUpstreamsOfLogs(urls);
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    static NixCacheSecretKey ReadKey(string path)
+    {
+        try
+        {
+            return NixCacheSecretKey.Read(path, out _);
+        }
+        catch (Exception e) when (e is MalformedException or IOException or UnauthorizedAccessException)
+        {
+            throw new GateException($"the gate's signing key cannot be used: {e.Message}", e);
+        }
+    }
+
+    async Task StopAsync()
+    {
+        if (_running is not { } running)
+        {
+            return;
+        }
+        _running = null;
+        using var grace = new CancellationTokenSource(s_grace, time);
+        await running.Gate.StopAsync(grace.Token);
+        await running.Gate.DisposeAsync();
+        running.Key.Dispose();
+    }
+
+    sealed record Running(NixGate Gate, GateSection Section, NixCacheSecretKey Key, IReadOnlyList<SignedCache> Caches)
+    {
+        public bool IsSame(GateSection section, NixCacheSecretKey key, IReadOnlyList<SignedCache> caches) =>
+            Section with { Upstreams = section.Upstreams } == section
+            && Section.Upstreams.SequenceEqual(section.Upstreams)
+            && Key.PublicKey == key.PublicKey
+            && Caches.SequenceEqual(caches);
+    }
+}
