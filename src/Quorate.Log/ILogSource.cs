@@ -23,6 +23,10 @@ public interface ILogSource
     /// <summary>The map's answer, or null when the remote says that it has none without proving it (a Go Trustix does).</summary>
     Task<MapAnswer?> MapValueAsync(LogId log, ReadOnlyMemory<byte> key, Sha256Digest mapRoot, CancellationToken cancellationToken);
 
+    /// <summary>RFC 6962 PATH(index, D[treeSize]), or null when the remote cannot give one (a Go Trustix cannot).</summary>
+    Task<IReadOnlyList<Sha256Digest>?> InclusionProofAsync(LogId log, ulong index, ulong treeSize, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<Sha256Digest>?>(null);
+
     /// <summary>The value's bytes as the remote gave them; the caller checks the digest.</summary>
     Task<ReadOnlyMemory<byte>> ValueAsync(Sha256Digest digest, CancellationToken cancellationToken);
 }

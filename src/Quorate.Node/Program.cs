@@ -1,1 +1,3 @@
-return 1;
+using Quorate.Node.Hosting;
+
+return await NodeProgram.RunAsync(args, Console.Out, Console.Error);

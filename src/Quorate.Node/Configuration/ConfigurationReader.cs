@@ -92,7 +92,16 @@ public static class ConfigurationReader
             {
                 Node = node,
                 Signers = context.Signers,
-                Publish = [.. context.Publish.Select(p => p.Value)],
+                // Whoever computes log IDs from a configuration needs the keys, stated or not.
+                Publish =
+                [
+                    .. context.Publish.Select(p =>
+                        p.Value with
+                        {
+                            Key = p.Value.Key ?? context.SignerKeys.GetValueOrDefault(p.Value.Signer.Name),
+                        }
+                    ),
+                ],
                 Follow = [.. context.Follow.Select(f => f.Value)],
                 Trust = trust,
                 NixGate = gate,

@@ -7,7 +7,7 @@ using Wire = Quorate.Rpc.Messages;
 namespace Quorate.Node.Rpc;
 
 /// <summary>LogRPC: heads and entries of every log that this node knows, and writing to its own.</summary>
-sealed class LogRpcService(LogRegistry registry, Func<NodeSection> settings)
+sealed class LogRpcService(LogRegistry registry, Publisher publisher, Func<NodeSection> settings)
 {
     // A tile entry's limit.
     const int MaxKey = 65_502;
@@ -37,7 +37,7 @@ sealed class LogRpcService(LogRegistry registry, Func<NodeSection> settings)
 
     public async ValueTask<Wire.SubmitResponse> SubmitAsync(Wire.SubmitRequest request, RpcCall call, CancellationToken cancellationToken)
     {
-        var log = FindWritable(request.LogID, call);
+        var entry = FindWritable(request.LogID, call);
         var limits = settings();
         if (request.Items.Count > limits.MaxEntriesPerCall)
         {
@@ -62,18 +62,18 @@ sealed class LogRpcService(LogRegistry registry, Func<NodeSection> settings)
         }
         if (items.Length > 0)
         {
-            await log.SubmitAsync(items, cancellationToken);
+            await publisher.SubmitAsync(entry, items, relayed: false, cancellationToken);
         }
         return new Wire.SubmitResponse { Status = Wire.SubmitResponse.Types.Status.Ok };
     }
 
     public async ValueTask<Wire.FlushResponse> FlushAsync(Wire.FlushRequest request, RpcCall call, CancellationToken cancellationToken)
     {
-        await FindWritable(request.LogID, call).FlushAsync(cancellationToken);
+        await FindWritable(request.LogID, call).Log.FlushAsync(cancellationToken);
         return new Wire.FlushResponse();
     }
 
-    IPublishedLog FindWritable(string logId, RpcCall call)
+    PublishedLogEntry FindWritable(string logId, RpcCall call)
     {
         if (!registry.TryGetPublished(logId, out var published))
         {
@@ -83,7 +83,7 @@ sealed class LogRpcService(LogRegistry registry, Func<NodeSection> settings)
         {
             throw new RpcException(RpcCode.PermissionDenied, $"token '{token.Name}' may not write to log '{published.Section.Name}'");
         }
-        return published.Log;
+        return published;
     }
 
     IFollowedLog FindFollowed(string logId) =>

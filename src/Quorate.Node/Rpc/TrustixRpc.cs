@@ -11,12 +11,18 @@ namespace Quorate.Node.Rpc;
 
 /// <summary>The four Trustix services of one node. Thread-safe; reads logs and settings anew for each call, so reloads need nothing.</summary>
 /// <param name="settings">The <c>node:</c> section as of now: limits and tokens.</param>
-public sealed class TrustixRpc(LogRegistry registry, IDecisionService decisions, Func<NodeSection> settings, ILogger<TrustixRpc> logger)
+public sealed class TrustixRpc(
+    LogRegistry registry,
+    IDecisionService decisions,
+    Publisher publisher,
+    Func<NodeSection> settings,
+    ILogger<TrustixRpc> logger
+)
 {
     static readonly HandlerTraits Reads = new(LargeRequest: false, Writes: false);
 
     readonly LogApiService _logApi = new(registry, settings);
-    readonly LogRpcService _logRpc = new(registry, settings);
+    readonly LogRpcService _logRpc = new(registry, publisher, settings);
     readonly RpcApiService _rpcApi = new(registry, decisions);
 
     internal void Map(IEndpointRouteBuilder routes, RpcSurface surface)

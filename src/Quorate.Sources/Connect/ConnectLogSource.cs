@@ -163,6 +163,32 @@ public sealed class ConnectLogSource : ILogSource
         );
     }
 
+    public async Task<IReadOnlyList<Sha256Digest>?> InclusionProofAsync(
+        LogId log,
+        ulong index,
+        ulong treeSize,
+        CancellationToken cancellationToken
+    )
+    {
+        var request = new GetLogAuditProofRequest
+        {
+            LogID = log.Text,
+            Index = index,
+            TreeSize = treeSize,
+        };
+        try
+        {
+            var answer = await _client.CallAsync(TrustixMethods.LogApi.GetLogAuditProof, request, CallLimits.Small, cancellationToken);
+            return Digests(answer.Proof, MaxProofNodes, "proof node");
+        }
+        catch (RpcException)
+        {
+            // Upstream's handler panics for every index and closes the connection, which looks like a network fault; a remote that is really
+            // down shows at the next call. The caller decides what an entry without proof is worth.
+            return null;
+        }
+    }
+
     public async Task<ReadOnlyMemory<byte>> ValueAsync(Sha256Digest digest, CancellationToken cancellationToken)
     {
         var request = new ValueRequest { Digest = ByteString.CopyFrom(digest.AsSpan()) };

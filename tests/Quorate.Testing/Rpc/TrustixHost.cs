@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
 using Quorate.Node.Rpc;
+using Quorate.Node.Telemetry;
 using Quorate.Trust;
 
 namespace Quorate.Testing.Rpc;
@@ -50,7 +51,11 @@ public sealed class TrustixHost : IAsyncDisposable
             });
         var app = builder.Build();
         app.UseRouting();
-        app.MapTrustix(new TrustixRpc(registry, decisions ?? new NoTrustModel(), () => settings, NullLogger<TrustixRpc>.Instance), surface);
+        var publisher = new Publisher(new NodeMetrics(registry), NullLogger<Publisher>.Instance);
+        app.MapTrustix(
+            new TrustixRpc(registry, decisions ?? new NoTrustModel(), publisher, () => settings, NullLogger<TrustixRpc>.Instance),
+            surface
+        );
         await app.StartAsync();
         var url = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         return new TrustixHost(app) { Url = socketPath is null ? url : $"unix://{socketPath}" };

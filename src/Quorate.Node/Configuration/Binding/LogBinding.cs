@@ -162,7 +162,7 @@ static class LogBinding
             }
             return [];
         }
-        var remotes = section.ListOf<Uri>("remotes", Scalars.Url, Scalars.UrlForm);
+        var remotes = section.ListOf<Uri>("remotes", Scalars.Remote, Scalars.RemoteForm);
         if (!section.Has("remotes") || section.Find("remotes") is YamlList { Items.Count: 0 })
         {
             section.Errors.Add(section.Map, "'remotes' is missing: give at least one URL of a node that serves this log");

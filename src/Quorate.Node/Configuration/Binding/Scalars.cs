@@ -1,5 +1,6 @@
 using System.Globalization;
 using Quorate.Crypto;
+using Quorate.Sources.Connect;
 
 namespace Quorate.Node.Configuration.Binding;
 
@@ -11,6 +12,7 @@ static class Scalars
     public const string CountForm = "a whole number";
     public const string BooleanForm = "true or false";
     public const string UrlForm = "a URL like https://host/path";
+    public const string RemoteForm = "a URL like https://host/path or unix:///path.socket";
     public const string KeyForm = "a public key: 32 bytes in base64 (44 characters)";
     public const string NameForm = "a name: a letter, then letters, digits, '-', '_' or '.', at most 64";
 
@@ -85,6 +87,18 @@ static class Scalars
             && url.UserInfo.Length == 0
             && url.Query.Length == 0
             && url.Fragment.Length == 0;
+    }
+
+    /// <summary>Where a log is served: as <see cref="Url"/>, or <c>unix:///path.socket</c>.</summary>
+    public static bool Remote(string text, out Uri value)
+    {
+        if (Url(text, out value))
+        {
+            return true;
+        }
+        return ConnectAddress.TryParse(text, out var address)
+            && address.SocketPath is not null
+            && Uri.TryCreate(text, UriKind.Absolute, out value!);
     }
 
     public static bool Key(string text, out Ed25519PublicKey value)

@@ -1,0 +1,311 @@
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+using Quorate.Core;
+using Quorate.Log;
+using Quorate.Nix;
+using Quorate.Node.Configuration;
+using Quorate.Node.Control;
+using Quorate.Node.Decisions;
+using Quorate.Node.Logs;
+using Quorate.Node.Rpc;
+using Quorate.Node.Telemetry;
+using Quorate.Sources.Script;
+
+namespace Quorate.Node.Hosting;
+
+/// <summary>What surrounds a node; tests replace parts of it.</summary>
+public sealed record NodeHostOptions
+{
+    public required ILoggerFactory Logging { get; init; }
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Reads the configuration again for a reload.</summary>
+    public required Func<NodeConfiguration> ReadConfiguration { get; init; }
+
+    internal InheritedSockets Inherited { get; init; } = InheritedSockets.None;
+
+    internal SystemdNotifier Notifier { get; init; } = new(notifySocket: null);
+}
+
+/// <summary>A running node: its logs, its subscriptions, its decisions and its listeners.</summary>
+public sealed partial class NodeHost : IAsyncDisposable
+{
+    readonly NodeHostOptions _options;
+    readonly ILogger _logger;
+    readonly StateDirectory _state;
+    readonly LogSet _logs;
+    readonly NodeMetrics _metrics;
+    readonly PrometheusExporter _exporter;
+    readonly SemaphoreSlim _reloading = new(1);
+    DecisionService? _decisions;
+    Listener? _public;
+    Listener? _control;
+    SpoolService? _spool;
+    bool _disposed;
+
+    NodeHost(NodeConfiguration configuration, NodeHostOptions options, StateDirectory state)
+    {
+        _options = options;
+        _logger = options.Logging.CreateLogger<NodeHost>();
+        _state = state;
+        var registry = new LogRegistry();
+        _metrics = new NodeMetrics(registry);
+        _exporter = new PrometheusExporter(_metrics, options.Time);
+        _logs = new LogSet(state, registry, _metrics, options.Time, options.Logging);
+        Context = new NodeContext(configuration, registry, options.Time)
+        {
+            Metrics = _metrics,
+            Publisher = new Publisher(_metrics, options.Logging.CreateLogger<Publisher>()),
+            Decisions = new CountedDecisions(() => _decisions!, _metrics),
+            Reload = ReloadAsync,
+            SyncNow = _logs.SyncNowAsync,
+        };
+    }
+
+    public NodeContext Context { get; }
+
+    /// <summary>Where the public listener listens, in the order of <c>node.listen</c>; with real ports.</summary>
+    public IReadOnlyList<string> PublicAddresses => _public?.Addresses ?? [];
+
+    /// <summary>For <c>--node</c>: <c>unix:///path</c> or <c>http://127.0.0.1:port</c>.</summary>
+    public string ControlAddress => _control!.Addresses[0];
+
+    /// <exception cref="StartException">The node cannot start; the message says why and, where it can, what to do.</exception>
+    public static async Task<NodeHost> StartAsync(
+        NodeConfiguration configuration,
+        NodeHostOptions options,
+        CancellationToken cancellationToken
+    )
+    {
+        StateDirectory state;
+        try
+        {
+            state = StateDirectory.Open(configuration.Node.State);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartException(e.Message, e);
+        }
+        var host = new NodeHost(configuration, options, state);
+        try
+        {
+            await host.StartAsync(cancellationToken);
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+    }
+
+    async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var configuration = Context.Configuration;
+        await _logs.ApplyAsync(configuration, cancellationToken);
+        _decisions = DecisionService.Create(
+            configuration,
+            Context.Registry,
+            Ports(configuration),
+            _options.Time,
+            _options.Logging.CreateLogger<DecisionService>()
+        );
+        var rpc = new TrustixRpc(
+            Context.Registry,
+            Context.Decisions,
+            Context.Publisher,
+            () => Context.Configuration.Node,
+            _options.Logging.CreateLogger<TrustixRpc>()
+        );
+        var node = configuration.Node;
+        var health = new HealthEndpoints(Context, _exporter);
+        var control = new ControlApi(Context);
+        _control = await ListenAsync(
+            "control",
+            [node.Control],
+            routes =>
+            {
+                control.Map(routes);
+                health.MapControl(routes);
+                routes.MapTrustix(rpc, RpcSurface.Control);
+            },
+            cancellationToken
+        );
+        if (node.Listen.Count > 0)
+        {
+            _public = await ListenAsync(
+                "public",
+                node.Listen,
+                routes =>
+                {
+                    health.MapPublic(routes);
+                    routes.MapTrustix(rpc, RpcSurface.Public);
+                },
+                cancellationToken
+            );
+            Context.PublicAddresses = _public.Addresses;
+        }
+        _spool = new SpoolService(Context, _state.Path, _options.Logging.CreateLogger<SpoolService>());
+        _spool.Start();
+        foreach (var address in _options.Inherited.Unclaimed)
+        {
+            UnclaimedSocket(address);
+        }
+        Started(NodeVersion.Text, string.Join(", ", PublicAddresses.DefaultIfEmpty("nowhere")), ControlAddress);
+        _options.Notifier.Ready();
+    }
+
+    /// <summary>Reads the configuration again and takes it over; when it cannot be used, everything stays as it was.</summary>
+    /// <returns>What takes effect only at a restart.</returns>
+    /// <exception cref="ConfigurationException">The file has errors.</exception>
+    /// <exception cref="StartException">A log of the new configuration cannot be opened.</exception>
+    public async Task<IReadOnlyList<string>> ReloadAsync(CancellationToken cancellationToken)
+    {
+        await _reloading.WaitAsync(cancellationToken);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _options.Notifier.Reloading();
+            var configuration = _options.ReadConfiguration();
+            var notes = await ApplyAsync(configuration, cancellationToken);
+            Reloaded(configuration.SourceFile ?? "", configuration.Publish.Count, configuration.Follow.Count);
+            foreach (var note in notes)
+            {
+                ReloadNote(note);
+            }
+            return notes;
+        }
+        catch (Exception e) when (e is ConfigurationException or StartException)
+        {
+            ReloadRefused(e.Message);
+            throw;
+        }
+        finally
+        {
+            _options.Notifier.Ready();
+            _reloading.Release();
+        }
+    }
+
+    async Task<IReadOnlyList<string>> ApplyAsync(NodeConfiguration configuration, CancellationToken cancellationToken)
+    {
+        var before = Context.Configuration;
+        var notes = new List<string>(RestartNotes(before, configuration));
+        notes.AddRange(await _logs.ApplyAsync(configuration, cancellationToken));
+        _decisions!.Reload(configuration, Ports(configuration));
+        // Listeners stay where they are until a restart; so do the settings that name them.
+        Context.Configuration = configuration with
+        {
+            Node = configuration.Node with
+            {
+                State = before.Node.State,
+                Listen = before.Node.Listen,
+                Control = before.Node.Control,
+                Tls = before.Node.Tls,
+            },
+        };
+        return notes;
+    }
+
+    static IEnumerable<string> RestartNotes(NodeConfiguration before, NodeConfiguration after)
+    {
+        var (old, now) = (before.Node, after.Node);
+        if (old.State != now.State)
+        {
+            yield return "node.state takes effect at the next restart";
+        }
+        if (!old.Listen.SequenceEqual(now.Listen) || old.Control != now.Control || old.Tls != now.Tls)
+        {
+            yield return "node.listen, node.control and node.tls take effect at the next restart";
+        }
+        if ((old.MaxBody, old.MaxConcurrentRequests, old.RequestTimeout) != (now.MaxBody, now.MaxConcurrentRequests, now.RequestTimeout))
+        {
+            yield return "node.max_body, node.max_concurrent_requests and node.request_timeout take full effect at the next restart";
+        }
+    }
+
+    Task<Listener> ListenAsync(
+        string name,
+        IReadOnlyList<string> addresses,
+        Action<IEndpointRouteBuilder> map,
+        CancellationToken cancellationToken
+    )
+    {
+        var node = Context.Configuration.Node;
+        var guard = new RequestGuard(
+            name,
+            node.MaxConcurrentRequests,
+            node.RequestTimeout,
+            _metrics,
+            _options.Time,
+            _options.Logging.CreateLogger<RequestGuard>()
+        );
+        var options = new ListenerOptions
+        {
+            Name = name,
+            Addresses =
+            [
+                .. addresses.Select(a =>
+                    ListenAddress.TryParse(a, out var parsed) ? parsed : throw new StartException($"'{a}' is no address")
+                ),
+            ],
+            Tls = name == "public" ? node.Tls : null,
+            MaxBody = node.MaxBody,
+            Inherited = _options.Inherited,
+            Logging = _options.Logging,
+        };
+        return Listener.StartAsync(options, guard, map, cancellationToken);
+    }
+
+    DecisionPorts Ports(NodeConfiguration configuration) =>
+        new()
+        {
+            Formats = new Dictionary<string, Trust.IClaimFormat>(StringComparer.Ordinal) { [Protocol.Nix.Name] = new NixClaimFormat() },
+            Script = new DukScriptEngine(_options.Time),
+        };
+
+    /// <summary>Listeners first, so that nothing new comes in; then the logs, which finish what they took.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+        await _reloading.WaitAsync();
+        _disposed = true;
+        _options.Notifier.Stopping();
+        foreach (var listener in new[] { _public, _control }.OfType<Listener>())
+        {
+            await listener.DisposeAsync();
+        }
+        if (_spool is not null)
+        {
+            await _spool.DisposeAsync();
+        }
+        await _logs.DisposeAsync();
+        _exporter.Dispose();
+        _metrics.Dispose();
+        _state.Dispose();
+        _reloading.Dispose();
+        Stopped();
+    }
+
+    [LoggerMessage(40, LogLevel.Information, "quorated {Version} is ready: public {Public}, control {Control}")]
+    partial void Started(string version, string @public, string control);
+
+    [LoggerMessage(41, LogLevel.Information, "Stopped; everything acknowledged is durable")]
+    partial void Stopped();
+
+    [LoggerMessage(42, LogLevel.Warning, "systemd passed a socket for {Address}, which no listener is configured for")]
+    partial void UnclaimedSocket(string address);
+
+    [LoggerMessage(43, LogLevel.Information, "Reloaded {File}: {Published} published, {Followed} followed")]
+    partial void Reloaded(string file, int published, int followed);
+
+    [LoggerMessage(44, LogLevel.Warning, "Reload: {Note}")]
+    partial void ReloadNote(string note);
+
+    [LoggerMessage(45, LogLevel.Error, "Reload refused, the old configuration stays: {Errors}")]
+    partial void ReloadRefused(string errors);
+}

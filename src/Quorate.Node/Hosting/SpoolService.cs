@@ -1,0 +1,130 @@
+using Microsoft.Extensions.Logging;
+using Quorate.Core;
+using Quorate.Log;
+using Quorate.Node.Configuration;
+using Quorate.Node.Logs;
+using Quorate.Sources.Spool;
+
+namespace Quorate.Node.Hosting;
+
+/// <summary>
+/// Delivers what hooks could not: <c>spool</c> in the state directory, at start and then every half minute. The publish filter of now is
+/// applied again, because it may have become stricter since the hook ran.
+/// </summary>
+sealed partial class SpoolService : IAsyncDisposable
+{
+    static readonly TimeSpan s_interval = TimeSpan.FromSeconds(30);
+
+    readonly NodeContext _node;
+    readonly string _path;
+    readonly ILogger _logger;
+    readonly CancellationTokenSource _stop = new();
+    Task _running = Task.CompletedTask;
+
+    public SpoolService(NodeContext node, string stateFolder, ILogger<SpoolService> logger)
+    {
+        _node = node;
+        _path = Path.Combine(stateFolder, "spool");
+        _logger = logger;
+    }
+
+    public void Start() => _running = Task.Run(RunAsync, CancellationToken.None);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        _stop.Dispose();
+    }
+
+    async Task RunAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                await DeliverAsync(_stop.Token);
+                await Task.Delay(s_interval, _node.Time, _stop.Token);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>One pass over the spool. Whatever goes wrong waits for the next one.</summary>
+    internal async Task DeliverAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var spool = HookSpool.Open(_path, create: false);
+            if (spool is null)
+            {
+                return;
+            }
+            var progress = await SpoolDelivery.DeliverAsync(spool, DeliverAsync, cancellationToken);
+            if (progress.Delivered > 0)
+            {
+                Delivered(progress.Delivered, _path);
+            }
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            SpoolFailed(_path, e.Message);
+            await Task.Delay(s_interval, _node.Time, cancellationToken);
+        }
+    }
+
+    async Task<SpoolOutcome> DeliverAsync(SpoolBatch batch, CancellationToken cancellationToken)
+    {
+        if (Find(batch.Log) is not { } entry)
+        {
+            // The log may come back with the next configuration.
+            NoLog(batch.Log, batch.Items.Count);
+            return SpoolOutcome.Later;
+        }
+        try
+        {
+            var items = batch.Items.Select(i => new SubmitItem(i.Key, i.Value)).ToList();
+            await _node.Publisher.SubmitAsync(entry, items, relayed: false, cancellationToken, [.. batch.Items.Select(i => i.Deriver)]);
+            return SpoolOutcome.Delivered;
+        }
+        catch (LogInputException e)
+        {
+            Refused(entry.Section.Name, e.Message);
+            return SpoolOutcome.Refused;
+        }
+        catch (LogOverloadedException)
+        {
+            return SpoolOutcome.Later;
+        }
+    }
+
+    PublishedLogEntry? Find(string log)
+    {
+        var published = _node.Registry.Published;
+        if (log.Length > 0)
+        {
+            return published.FirstOrDefault(p => p.Section.Name == log || p.Log.Identity.Id.Text == log);
+        }
+        var candidates = published.Where(p => p.Section.Protocol == Protocol.Nix && p.Section.Claims == ClaimsKind.Built).ToList();
+        return candidates.Count == 1 ? candidates[0] : null;
+    }
+
+    [LoggerMessage(60, LogLevel.Information, "Delivered {Batches} batches of the hook's spool {Path}")]
+    partial void Delivered(int batches, string path);
+
+    [LoggerMessage(61, LogLevel.Warning, "The spool {Path} cannot be delivered: {Reason}")]
+    partial void SpoolFailed(string path, string reason);
+
+    [LoggerMessage(
+        62,
+        LogLevel.Warning,
+        "The spool holds {Items} claims for log '{Log}', which this node does not publish (or not exactly once)"
+    )]
+    partial void NoLog(string log, int items);
+
+    [LoggerMessage(63, LogLevel.Error, "Log {Log} refused a spooled batch, which is kept aside: {Reason}")]
+    partial void Refused(string log, string reason);
+}

@@ -1,0 +1,226 @@
+using Microsoft.Extensions.Logging;
+using Quorate.Core;
+using Quorate.Crypto;
+using Quorate.Crypto.Keys;
+using Quorate.Log;
+using Quorate.Node.Configuration;
+using Quorate.Node.Hosting;
+using Quorate.Node.Subscriptions;
+using Quorate.Node.Telemetry;
+
+namespace Quorate.Node.Logs;
+
+/// <summary>
+/// Opens, keeps and closes the logs that a configuration names. <see cref="ApplyAsync"/> is called at start and for every reload, one at a
+/// time; what it cannot open leaves everything as it was.
+/// </summary>
+sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetrics metrics, TimeProvider time, ILoggerFactory logging)
+    : IAsyncDisposable
+{
+    readonly ILogger _logger = logging.CreateLogger<LogSet>();
+    Dictionary<string, OwnLog> _own = new(StringComparer.Ordinal);
+    Dictionary<string, SubscriptionLoop> _followed = new(StringComparer.Ordinal);
+
+    /// <summary>Makes the open logs those of <paramref name="configuration"/>.</summary>
+    /// <returns>What can only change at a restart.</returns>
+    /// <exception cref="StartException">A log cannot be opened.</exception>
+    public async Task<IReadOnlyList<string>> ApplyAsync(NodeConfiguration configuration, CancellationToken cancellationToken)
+    {
+        var notes = new List<string>();
+        var opened = new List<IAsyncDisposable>();
+        var own = new Dictionary<string, OwnLog>(StringComparer.Ordinal);
+        var followed = new Dictionary<string, SubscriptionLoop>(StringComparer.Ordinal);
+        var order = new List<PublishedLogEntry>();
+        try
+        {
+            foreach (var section in configuration.Publish)
+            {
+                var log = await OpenOwnAsync(section, configuration.Node, opened, notes, cancellationToken);
+                own.Add(log.Log.Identity.Id.Text, log);
+                order.Add(new PublishedLogEntry(section, log.Log));
+            }
+            foreach (var section in configuration.Follow.Where(f => f.Key is not null))
+            {
+                var loop = await OpenFollowedAsync(section, configuration.Node, opened, cancellationToken);
+                followed.Add(loop.Log.Identity.Id.Text, loop);
+            }
+        }
+        catch
+        {
+            foreach (var disposable in opened)
+            {
+                await disposable.DisposeAsync();
+            }
+            throw;
+        }
+        foreach (var section in configuration.Follow.Where(f => f.Key is not null))
+        {
+            followed[section.Identity!.Id.Text].Log.Update(section);
+        }
+        var closedOwn = _own.Values.Except(own.Values).ToList();
+        var closedLoops = _followed.Values.Except(followed.Values).ToList();
+        (_own, _followed) = (own, followed);
+        registry.Replace(order, configuration.Follow.Where(f => f.Key is not null).Select(f => followed[f.Identity!.Id.Text].Log));
+        foreach (var loop in opened.OfType<SubscriptionLoop>())
+        {
+            loop.Start();
+        }
+        // Only now, when no new request can find them.
+        await CloseAsync(closedOwn, closedLoops);
+        return notes;
+    }
+
+    /// <summary>Polls a followed log now; false when there is none with this ID.</summary>
+    public async Task<bool> SyncNowAsync(string logId, CancellationToken cancellationToken)
+    {
+        if (!_followed.TryGetValue(logId, out var loop))
+        {
+            return false;
+        }
+        await loop.PollAsync(cancellationToken);
+        return true;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        registry.Replace([], []);
+        await CloseAsync([.. _own.Values], [.. _followed.Values]);
+        _own.Clear();
+        _followed.Clear();
+    }
+
+    async Task<OwnLog> OpenOwnAsync(
+        PublishSection section,
+        NodeSection node,
+        List<IAsyncDisposable> opened,
+        List<string> notes,
+        CancellationToken cancellationToken
+    )
+    {
+        var file = ReadKey(section.Signer);
+        var identity = new LogIdentity(section.Protocol, file.Key.PublicKey);
+        if (section.Key is { } stated && !stated.Equals(file.Key.PublicKey))
+        {
+            file.Key.Dispose();
+            throw new StartException(
+                $"publish '{section.Name}': the configured key {stated} is not that of {section.Signer.Path}, which is {identity.Key}"
+            );
+        }
+        if (_own.TryGetValue(identity.Id.Text, out var open))
+        {
+            file.Key.Dispose();
+            if (open.Divergence != section.Divergence || open.History != node.History || open.MaxValue != node.MaxValue)
+            {
+                notes.Add($"log {section.Name}: changes of 'divergence', 'history' and 'max_value' take effect at the next restart");
+            }
+            return open;
+        }
+        if (file.ReadableByOthers)
+        {
+            KeyReadableByOthers(section.Signer.Path);
+        }
+        try
+        {
+            var options = new PublishedLogOptions
+            {
+                Identity = identity,
+                Folder = state.PublishedFolder(identity.Id),
+                Divergence = section.Divergence == DivergenceMode.Drop ? DivergencePolicy.Drop : DivergencePolicy.Append,
+                Meaning = section.Protocol == Protocol.Nix ? NixValueMeaning.Instance : null,
+                MaxValueBytes = (int)node.MaxValue,
+                History = new HistoryWindow(node.History.Age, node.History.Heads),
+                Time = time,
+            };
+            var log = await PublishedLog.OpenAsync(options, file.Key, cancellationToken);
+            var own = new OwnLog(log, file.Key, section.Divergence, node.History, node.MaxValue);
+            opened.Add(own);
+            OpenedOwn(section.Name, identity.Id.Text, log.Head.TreeSize);
+            return own;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)
+        {
+            file.Key.Dispose();
+            throw new StartException($"publish '{section.Name}': {e.Message}", e);
+        }
+    }
+
+    static PrivateKeyFile ReadKey(SignerSection signer)
+    {
+        try
+        {
+            return KeyFiles.ReadPrivate(signer.Path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
+        {
+            throw new StartException($"signer '{signer.Name}': {e.Message}", e);
+        }
+    }
+
+    async Task<SubscriptionLoop> OpenFollowedAsync(
+        FollowSection section,
+        NodeSection node,
+        List<IAsyncDisposable> opened,
+        CancellationToken cancellationToken
+    )
+    {
+        var identity = section.Identity!;
+        if (_followed.TryGetValue(identity.Id.Text, out var open))
+        {
+            // Limits and remotes are read anew for each poll.
+            if (open.Log.Section.Mode == section.Mode)
+            {
+                return open;
+            }
+        }
+        try
+        {
+            var remotes = new RemoteSet(section.Remotes, node.MaxValue);
+            var log =
+                section.Mode == FollowMode.Query
+                    ? (FollowedLog)FollowedQuery.Open(section, remotes, state.Path, time)
+                    : await FollowedMirror.OpenAsync(section, remotes, state, node, time, cancellationToken);
+            var loop = new SubscriptionLoop(log, time, metrics, logging.CreateLogger<SubscriptionLoop>());
+            opened.Add(loop);
+            OpenedFollowed(section.Name, identity.Id.Text, section.Mode, log.Head?.TreeSize ?? 0);
+            return loop;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)
+        {
+            throw new StartException($"follow '{section.Name}': {e.Message}", e);
+        }
+    }
+
+    async Task CloseAsync(IReadOnlyList<OwnLog> own, IReadOnlyList<SubscriptionLoop> loops)
+    {
+        await Task.WhenAll(loops.Select(loop => loop.DisposeAsync().AsTask()));
+        foreach (var log in own)
+        {
+            ClosedOwn(log.Log.Identity.Id.Text);
+            await log.DisposeAsync();
+        }
+    }
+
+    /// <summary>An open published log with what cannot change while it is open.</summary>
+    sealed record OwnLog(PublishedLog Log, Ed25519PrivateKey Key, DivergenceMode Divergence, HistorySection History, long MaxValue)
+        : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            // First what waits is made durable, which needs the key.
+            await Log.DisposeAsync();
+            Key.Dispose();
+        }
+    }
+
+    [LoggerMessage(30, LogLevel.Information, "Publishing log {Log} ({LogId}) with {TreeSize} entries")]
+    partial void OpenedOwn(string log, string logId, ulong treeSize);
+
+    [LoggerMessage(31, LogLevel.Information, "Following log {Log} ({LogId}) in mode {Mode}, {TreeSize} entries verified")]
+    partial void OpenedFollowed(string log, string logId, FollowMode mode, ulong treeSize);
+
+    [LoggerMessage(32, LogLevel.Information, "Closed log {LogId}")]
+    partial void ClosedOwn(string logId);
+
+    [LoggerMessage(33, LogLevel.Warning, "Private key {Path} is readable by others; run: chmod 600 {Path}")]
+    partial void KeyReadableByOthers(string path);
+}

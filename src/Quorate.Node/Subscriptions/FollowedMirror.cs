@@ -1,0 +1,97 @@
+using Quorate.Log;
+using Quorate.Node.Configuration;
+using Quorate.Node.Logs;
+
+namespace Quorate.Node.Subscriptions;
+
+/// <summary>A log of which everything is kept and recomputed here; look-ups need no network.</summary>
+sealed class FollowedMirror : FollowedLog
+{
+    /// <summary>Faults of several remotes in one status line; more of them say nothing more.</summary>
+    const int ShownFaults = 3;
+
+    readonly MirroredLog _mirror;
+    readonly long _maxValue;
+
+    FollowedMirror(FollowSection section, RemoteSet remotes, MirroredLog mirror, long maxValue, TimeProvider time)
+        : base(section, remotes, time)
+    {
+        _mirror = mirror;
+        _maxValue = maxValue;
+    }
+
+    public override ILogView Mirror => _mirror;
+
+    public override LogHead? Head => _mirror.Head;
+
+    /// <exception cref="IOException">The mirror's files cannot be used.</exception>
+    public static async Task<FollowedMirror> OpenAsync(
+        FollowSection section,
+        RemoteSet remotes,
+        StateDirectory state,
+        NodeSection node,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
+    {
+        var identity = section.Identity!;
+        var options = new MirroredLogOptions
+        {
+            Identity = identity,
+            Folder = state.MirrorFolder(identity.Id),
+            History = new HistoryWindow(node.History.Age, node.History.Heads),
+            Time = time,
+        };
+        var mirror = await MirroredLog.OpenAsync(options, cancellationToken);
+        var followed = new FollowedMirror(section, remotes, mirror, node.MaxValue, time);
+        if (mirror.Misbehaviour is { } known)
+        {
+            followed.Report(time.GetUtcNow(), new PollOutcome("not asked yet", known.Detail, mirror.MissingValues));
+        }
+        return followed;
+    }
+
+    public override async Task<KeyLookup> LookupAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
+    {
+        if (_mirror.Head is not { } head)
+        {
+            return new KeyLookup.Unavailable(Status.Fault ?? "never synchronised");
+        }
+        var entries = _mirror.EntriesOf(key.Span);
+        if (entries.Count == 0)
+        {
+            return new KeyLookup.Absent(head.TreeSize);
+        }
+        var values = new ReadOnlyMemory<byte>?[entries.Count];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = await _mirror.ValueAsync(entries[i].ValueDigest, cancellationToken);
+        }
+        return new KeyLookup.Found(entries, values, head.TreeSize, _mirror.FirstSeen(entries[0].Index));
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _mirror.DisposeAsync();
+        Remotes.Dispose();
+    }
+
+    protected override async Task<PollOutcome> SyncAsync(CancellationToken cancellationToken)
+    {
+        // The limits and remotes of now: a reload may have changed them.
+        var section = Section;
+        var limits = new MirrorLimits(section.MaxEntries, (ulong)section.MaxBytes, section.MaxHeads, (int)_maxValue);
+        var outcome = await _mirror.SyncAsync(Remotes.Sources, limits, progress: null, cancellationToken);
+        var faults = string.Join("; ", outcome.Faults.Take(ShownFaults));
+        return outcome switch
+        {
+            SyncOutcome.Failed => new PollOutcome(faults.Length > 0 ? faults : "no remote answered", null, _mirror.MissingValues),
+            SyncOutcome.Misbehaving bad => new PollOutcome(
+                "the log misbehaves, so nothing later is taken",
+                bad.Evidence.Detail,
+                _mirror.MissingValues
+            ),
+            _ => new PollOutcome(null, null, _mirror.MissingValues),
+        };
+    }
+}

@@ -1,0 +1,278 @@
+using Quorate.Core;
+using Quorate.Core.Map;
+using Quorate.Core.Merkle;
+using Quorate.Log;
+using Quorate.Node.Configuration;
+using Quorate.Node.Logs;
+
+namespace Quorate.Node.Subscriptions;
+
+/// <summary>
+/// A log of which only the newest verified head is kept; each look-up asks the remotes for one key, with proof.
+/// Checked: the head's signature and that it continues the one before; the map proof of presence or absence under the head's map root; that
+/// the entry which the map names is in the log under the head's log root, where the remote can prove inclusion; the value's digest.
+/// Not checked, unlike a mirror: that the map holds the first value of every key, and the map-history log. A Go Trustix proves neither absence
+/// nor inclusion: its misses are <see cref="KeyLookup.Unavailable"/>, its entries are compared without proof.
+/// </summary>
+sealed class FollowedQuery : FollowedLog
+{
+    static readonly TimeSpan s_headAge = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan s_lookupLimit = TimeSpan.FromSeconds(15);
+
+    readonly VerifiedHeadFile _file;
+    readonly SemaphoreSlim _refreshing = new(1);
+    readonly List<SizeSeen> _seen;
+    volatile LogHead? _head;
+    long _refreshedAt;
+
+    FollowedQuery(FollowSection section, RemoteSet remotes, VerifiedHeadFile file, LogHead? head, List<SizeSeen> seen, TimeProvider time)
+        : base(section, remotes, time)
+    {
+        _file = file;
+        _head = head;
+        _seen = seen;
+    }
+
+    public override ILogView? Mirror => null;
+
+    public override LogHead? Head => _head;
+
+    /// <exception cref="MalformedException">The kept head is damaged.</exception>
+    public static FollowedQuery Open(FollowSection section, RemoteSet remotes, string stateFolder, TimeProvider time)
+    {
+        var file = new VerifiedHeadFile(Path.Combine(stateFolder, "queries", section.Identity!.Id.Text));
+        var (head, seen) = file.Read(section.Identity);
+        return new FollowedQuery(section, remotes, file, head, seen, time);
+    }
+
+    public override async Task<KeyLookup> LookupAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
+    {
+        using var deadline = new CancellationTokenSource(s_lookupLimit, Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
+        try
+        {
+            var head = await FreshHeadAsync(isStale: false, both.Token);
+            if (head is null)
+            {
+                return new KeyLookup.Unavailable(Status.Fault ?? "never synchronised");
+            }
+            var answer = await AskAsync(head, key, both.Token);
+            if (answer is KeyLookup.Unavailable)
+            {
+                // A Go Trustix keeps only its newest map: the head may have moved on between two calls.
+                var newer = await FreshHeadAsync(isStale: true, both.Token);
+                answer = newer is null || newer.Equals(head) ? answer : await AskAsync(newer, key, both.Token);
+            }
+            return answer;
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return new KeyLookup.Unavailable($"no answer within {s_lookupLimit.TotalSeconds:0} s");
+        }
+    }
+
+    protected override async Task<PollOutcome> SyncAsync(CancellationToken cancellationToken)
+    {
+        await _refreshing.WaitAsync(cancellationToken);
+        try
+        {
+            return await RefreshAsync(cancellationToken);
+        }
+        finally
+        {
+            _refreshing.Release();
+        }
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        Remotes.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>The head, not older than <see cref="s_headAge"/> unless no remote gives a newer one.</summary>
+    async Task<LogHead?> FreshHeadAsync(bool isStale, CancellationToken cancellationToken)
+    {
+        if (!isStale && IsFresh())
+        {
+            return _head;
+        }
+        var attempt = Time.GetUtcNow();
+        await _refreshing.WaitAsync(cancellationToken);
+        try
+        {
+            if (isStale || !IsFresh())
+            {
+                Report(attempt, await RefreshAsync(cancellationToken));
+            }
+            return _head;
+        }
+        finally
+        {
+            _refreshing.Release();
+        }
+    }
+
+    bool IsFresh() => _head is not null && Time.GetElapsedTime(Volatile.Read(ref _refreshedAt)) < s_headAge && _refreshedAt != 0;
+
+    /// <summary>Asks the remotes in turn for a head until one is good. The caller holds <see cref="_refreshing"/>.</summary>
+    async Task<PollOutcome> RefreshAsync(CancellationToken cancellationToken)
+    {
+        var faults = new List<string>();
+        string? misbehaviour = null;
+        foreach (var source in Remotes.Sources)
+        {
+            try
+            {
+                var head = await source.HeadAsync(Identity.Id, cancellationToken);
+                switch (await HeadSuccession.CheckAsync(Identity, _head, head, source, cancellationToken))
+                {
+                    case Succession.Accepted:
+                        Accept(head);
+                        Remotes.Prefer(source);
+                        return new PollOutcome(null, misbehaviour, 0);
+                    case Succession.Misbehaviour m:
+                        misbehaviour = m.Reason;
+                        faults.Add($"{source.Remote}: {m.Reason}");
+                        break;
+                    case Succession.RemoteFault f:
+                        faults.Add($"{source.Remote}: {f.Reason}");
+                        break;
+                }
+            }
+            catch (LogSourceException e)
+            {
+                faults.Add(e.Message);
+            }
+        }
+        return new PollOutcome(string.Join("; ", faults), misbehaviour, 0);
+    }
+
+    void Accept(LogHead head)
+    {
+        if (!head.Equals(_head))
+        {
+            lock (_seen)
+            {
+                if (_seen.Count == 0 || head.TreeSize > _seen[^1].TreeSize)
+                {
+                    _seen.Add(new SizeSeen(head.TreeSize, Time.GetUtcNow()));
+                }
+                _file.Write(head, _seen);
+            }
+            _head = head;
+        }
+        Volatile.Write(ref _refreshedAt, Time.GetTimestamp());
+    }
+
+    async Task<KeyLookup> AskAsync(LogHead head, ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
+    {
+        var reasons = new List<string>();
+        foreach (var source in Remotes.Sources)
+        {
+            try
+            {
+                var answer = await AskAsync(source, head, key, cancellationToken);
+                if (answer is not KeyLookup.Unavailable unavailable)
+                {
+                    return answer;
+                }
+                reasons.Add($"{source.Remote}: {unavailable.Reason}");
+            }
+            catch (LogSourceException e)
+            {
+                reasons.Add(e.Message);
+            }
+        }
+        return new KeyLookup.Unavailable(string.Join("; ", reasons));
+    }
+
+    async Task<KeyLookup> AskAsync(ILogSource source, LogHead head, ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
+    {
+        if (head.TreeSize == 0)
+        {
+            return new KeyLookup.Absent(0);
+        }
+        if (await source.MapValueAsync(Identity.Id, key, head.MapRoot, cancellationToken) is not { } answer)
+        {
+            return new KeyLookup.Unavailable("it knows no value for the key, and proves nothing");
+        }
+        var proved = SparseMapProof.Verify(answer.Proof, head.MapRoot, key.Span, answer.Value.Span);
+        if (!proved.IsVerified)
+        {
+            return new KeyLookup.Unavailable($"its map proof is wrong ({proved})");
+        }
+        if (answer.Value.IsEmpty)
+        {
+            return new KeyLookup.Absent(head.TreeSize);
+        }
+        if (!MapEntryJson.TryParse(answer.Value.Span, out var digest, out var index) || index >= head.TreeSize)
+        {
+            return Misbehaves($"the map under the head of size {head.TreeSize} holds an entry that is no entry of the log");
+        }
+        var leaf = TreeHash.EntryLeaf(key.Span, digest);
+        if (await CheckEntryAsync(source, head, index, leaf, cancellationToken) is { } fault)
+        {
+            return fault;
+        }
+        var value = await source.ValueAsync(digest, cancellationToken);
+        if (Sha256Digest.HashData(value.Span) != digest)
+        {
+            return new KeyLookup.Unavailable("it gave a value that does not have the logged digest");
+        }
+        var entry = new LogEntry(index, key, digest, leaf);
+        return new KeyLookup.Found([entry], [value], head.TreeSize, FirstSeen(index));
+    }
+
+    /// <summary>Null when the log holds at <paramref name="index"/> what the map says, or the remote cannot prove what it holds there.</summary>
+    async Task<KeyLookup?> CheckEntryAsync(
+        ILogSource source,
+        LogHead head,
+        ulong index,
+        Sha256Digest leaf,
+        CancellationToken cancellationToken
+    )
+    {
+        var proof = await source.InclusionProofAsync(Identity.Id, index, head.TreeSize, cancellationToken);
+        if (proof is not null && MerkleProof.VerifyInclusion(index, head.TreeSize, leaf, proof, head.LogRoot).IsVerified)
+        {
+            return null;
+        }
+        var entries = await source.EntriesAsync(Identity.Id, index, index, cancellationToken);
+        if (entries.Count != 1)
+        {
+            return new KeyLookup.Unavailable($"it gave {entries.Count} entries for one");
+        }
+        var stated = TreeHash.EntryLeaf(entries[0].Key.Span, entries[0].ValueDigest);
+        if (stated == leaf)
+        {
+            return proof is null ? null : new KeyLookup.Unavailable("its inclusion proof is wrong");
+        }
+        // Another entry is proved to stand where the map points to: map and tree of one signed head contradict each other.
+        return proof is not null && MerkleProof.VerifyInclusion(index, head.TreeSize, stated, proof, head.LogRoot).IsVerified
+            ? Misbehaves($"the map of the head of size {head.TreeSize} contradicts entry {index} of its log")
+            : new KeyLookup.Unavailable($"its entry {index} is not the one that the map names");
+    }
+
+    KeyLookup.Unavailable Misbehaves(string reason)
+    {
+        Report(Time.GetUtcNow(), new PollOutcome(Status.Fault, reason, 0));
+        return new KeyLookup.Unavailable($"the log misbehaves: {reason}");
+    }
+
+    /// <summary>The time of the first verified head that covers the entry.</summary>
+    DateTimeOffset FirstSeen(ulong index)
+    {
+        lock (_seen)
+        {
+            foreach (var (size, at) in _seen)
+            {
+                if (size > index)
+                {
+                    return at;
+                }
+            }
+        }
+        return Time.GetUtcNow();
+    }
+}

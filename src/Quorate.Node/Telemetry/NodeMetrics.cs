@@ -1,0 +1,97 @@
+using System.Diagnostics.Metrics;
+using Quorate.Node.Logs;
+
+namespace Quorate.Node.Telemetry;
+
+/// <summary>
+/// What a node counts. One instance per node; its meter carries the instance as scope, so that several nodes in one process are told apart.
+/// </summary>
+public sealed class NodeMetrics : IDisposable
+{
+    public const string MeterName = "Quorate.Node";
+
+    readonly Meter _meter;
+    readonly Counter<long> _submits;
+    readonly Counter<long> _divergences;
+    readonly Counter<long> _filtered;
+    readonly Counter<long> _faults;
+    readonly Counter<long> _decisions;
+    readonly Histogram<double> _requests;
+    readonly Counter<long> _refused;
+
+    public NodeMetrics(LogRegistry registry)
+    {
+        _meter = new Meter(new MeterOptions(MeterName) { Scope = this });
+        _submits = _meter.CreateCounter<long>("quorate.log.submits", description: "Submit calls by published log.");
+        _divergences = _meter.CreateCounter<long>(
+            "quorate.log.self_divergences",
+            description: "Submitted items whose key already had a different value."
+        );
+        _filtered = _meter.CreateCounter<long>("quorate.log.filtered", description: "Submitted items that publish.filter held back.");
+        _faults = _meter.CreateCounter<long>("quorate.subscription.faults", description: "Failed polls of remotes, by followed log.");
+        _decisions = _meter.CreateCounter<long>("quorate.decisions", description: "Decisions by protocol and verdict.");
+        _requests = _meter.CreateHistogram<double>("quorate.request.duration", "s", "Duration of requests by listener and route.");
+        _refused = _meter.CreateCounter<long>("quorate.requests.refused", description: "Requests refused because too many were running.");
+        _meter.CreateObservableGauge(
+            "quorate.log.entries",
+            () =>
+                registry
+                    .Published.Select(p => Measure((long)p.Log.Head.TreeSize, p.Section.Name, "published"))
+                    .Concat(registry.Followed.Select(f => Measure((long)(f.Head?.TreeSize ?? 0), f.Section.Name, "followed"))),
+            description: "Entries under the newest head."
+        );
+        _meter.CreateObservableGauge(
+            "quorate.subscription.last_success_timestamp",
+            () =>
+                registry.Followed.Select(f => new Measurement<double>(
+                    (f.Status.LastSuccess?.ToUnixTimeMilliseconds() ?? 0) / 1000.0,
+                    new KeyValuePair<string, object?>("log", f.Section.Name)
+                )),
+            "s",
+            "When the newest head of a followed log was last verified; 0 for never."
+        );
+        _meter.CreateObservableGauge(
+            "quorate.subscription.misbehaving",
+            () =>
+                registry.Followed.Select(f => new Measurement<long>(
+                    f.Status.Misbehaviour is null ? 0 : 1,
+                    new KeyValuePair<string, object?>("log", f.Section.Name)
+                )),
+            description: "1 when a log contradicted itself under its own signatures."
+        );
+    }
+
+    public void Submitted(string log) => _submits.Add(1, new KeyValuePair<string, object?>("log", log));
+
+    public void Diverged(string log, int count) => Add(_divergences, log, count);
+
+    public void Filtered(string log, int count) => Add(_filtered, log, count);
+
+    public void SubscriptionFault(string log) => Add(_faults, log, 1);
+
+    public void Decided(string protocol, string verdict) =>
+        _decisions.Add(1, new KeyValuePair<string, object?>("protocol", protocol), new KeyValuePair<string, object?>("verdict", verdict));
+
+    public void Request(string listener, string route, int status, TimeSpan duration) =>
+        _requests.Record(
+            duration.TotalSeconds,
+            new KeyValuePair<string, object?>("listener", listener),
+            new KeyValuePair<string, object?>("route", route),
+            new KeyValuePair<string, object?>("status", status)
+        );
+
+    public void RequestRefused(string listener) => _refused.Add(1, new KeyValuePair<string, object?>("listener", listener));
+
+    public void Dispose() => _meter.Dispose();
+
+    static void Add(Counter<long> counter, string log, int count)
+    {
+        if (count > 0)
+        {
+            counter.Add(count, new KeyValuePair<string, object?>("log", log));
+        }
+    }
+
+    static Measurement<long> Measure(long value, string log, string role) =>
+        new(value, new KeyValuePair<string, object?>("log", log), new KeyValuePair<string, object?>("role", role));
+}
