@@ -25,5 +25,8 @@ public static class FuzzTargets
         new NixSettingsTarget(),
         new LogFrameTarget(),
         new WriteAheadFileTarget(),
+        new SpoolBatchTarget(),
+        new NameGlobTarget(),
+        new RawReplyTarget(),
     ];
 }

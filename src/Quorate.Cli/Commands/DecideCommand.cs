@@ -115,7 +115,7 @@ static class DecideCommand
         CancellationToken cancellationToken
     )
     {
-        var top = InputKey.StorePathOf(root) ?? throw new CliException($"'{root}' is not in a Nix store");
+        var top = StorePathArgument.Resolve(root) ?? throw new CliException($"'{root}' is not in a Nix store");
         var paths = await nix.RequisitesAsync([top.ToString()], cancellationToken);
         var decisions = new Answer<DecisionInfo>[paths.Count];
         var progress = new Progress(host, paths.Count);

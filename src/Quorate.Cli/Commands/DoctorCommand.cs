@@ -11,7 +11,12 @@ static class DoctorCommand
     {
         var config = new Option<string?>("--config") { Description = "A configuration in an unusual place", HelpName = "FILE" };
         var json = CommandLine.Json();
-        var command = new Command("doctor", "Check libraries, keys, clock, node and subscriptions") { config, json };
+        var command = new Command("doctor", "Check libraries, keys, clock, node and subscriptions")
+        {
+            config,
+            json,
+            NixDoctorCommand.Build(host),
+        };
         command.Teach(
             "Works without a node: what is not configured is a note. Exit status 1 when something is broken.",
             "quorate doctor",

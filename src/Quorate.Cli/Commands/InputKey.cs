@@ -34,7 +34,7 @@ sealed record InputKey(Protocol Protocol, byte[] Key, string Shown)
                 ? new InputKey(protocol ?? throw new CliException("--key-hex needs --protocol"), bytes, hex)
                 : throw new CliException("--key-hex: not lowercase hexadecimal of at most 65502 bytes");
         }
-        if ((protocol is null || protocol == Protocol.Nix) && StorePathOf(key!) is { } path)
+        if ((protocol is null || protocol == Protocol.Nix) && StorePathArgument.Resolve(key!) is { } path)
         {
             return new InputKey(Protocol.Nix, NixKeyForms.FullKey(path), path.ToString());
         }
@@ -45,32 +45,5 @@ sealed record InputKey(Protocol Protocol, byte[] Key, string Shown)
         return protocol == Protocol.Nix
             ? throw new CliException($"'{key}' is not a store path")
             : new InputKey(protocol, Encoding.UTF8.GetBytes(key!), key!);
-    }
-
-    /// <summary>The store path that a text names, directly, from inside, or through links.</summary>
-    internal static StorePath? StorePathOf(string text)
-    {
-        if (Trim(text) is { } direct)
-        {
-            return direct;
-        }
-        // Links such as ./result lead into the store; only the last component is followed, as Nix does.
-        var full = Path.GetFullPath(text);
-        return new FileInfo(full).LinkTarget is not null && File.ResolveLinkTarget(full, returnFinalTarget: true) is { } target
-            ? Trim(target.FullName)
-            : Trim(full);
-    }
-
-    /// <summary><c>/nix/store/hash-name/bin/x</c> → <c>/nix/store/hash-name</c>; null when no prefix is a store path.</summary>
-    static StorePath? Trim(string text)
-    {
-        for (var end = text.TrimEnd('/').Length; end > 0; end = text.LastIndexOf('/', end - 1))
-        {
-            if (StorePath.TryParse(text.AsSpan(0, end), out var path))
-            {
-                return path;
-            }
-        }
-        return null;
     }
 }

@@ -260,7 +260,7 @@ static class LogCommands
         {
             return Hex.TryDecode(hex, 65_502, out var bytes) ? bytes : throw new CliException("--key-hex: not lowercase hexadecimal");
         }
-        return InputKey.StorePathOf(key!) is { } path ? Nix.NixKeyForms.FullKey(path) : Encoding.UTF8.GetBytes(key!);
+        return StorePathArgument.Resolve(key!) is { } path ? Nix.NixKeyForms.FullKey(path) : Encoding.UTF8.GetBytes(key!);
     }
 
     static string Shown(byte[]? value)

@@ -46,7 +46,7 @@ static class SubmitClosureCommand
                 var target = PickLog((await client.LogsAsync(cancellationToken)).Value, parse.GetValue(log));
                 var roots = parse
                     .GetRequiredValue(paths)
-                    .Select(p => InputKey.StorePathOf(p) ?? throw new CliException($"'{p}' is not in a Nix store"))
+                    .Select(p => StorePathArgument.Resolve(p) ?? throw new CliException($"'{p}' is not in a Nix store"))
                     .Select(p => p.ToString())
                     .ToArray();
                 var nix = NixCommands.Store(host, parse.GetValue(nixStore), parse.GetValue(store));

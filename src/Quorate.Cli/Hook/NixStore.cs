@@ -28,6 +28,11 @@ sealed class NixStore(string program, string? store, string? storeDir = null)
 
     public async Task<IReadOnlyList<PathFacts>> FactsAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellationToken)
     {
+        if (paths.Count == 0)
+        {
+            // Without paths the command prints the whole store.
+            return [];
+        }
         var facts = ParseRegistration(await RunAsync(["--dump-db", .. paths.Select(p => p.ToString())], cancellationToken));
         var byPath = facts.DistinctBy(f => f.Claim.Path).ToDictionary(f => f.Claim.Path);
         return
@@ -94,7 +99,7 @@ sealed class NixStore(string program, string? store, string? storeDir = null)
             : new PathFacts(new NixClaim(path, hash, size, [.. references]), deriver);
     }
 
-    async Task<string> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    public async Task<string> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(program)
         {

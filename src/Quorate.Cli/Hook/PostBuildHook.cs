@@ -59,7 +59,12 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
     /// <summary>What would be published and what not, and why, a line per path. Nothing is sent or kept.</summary>
     public async Task<IReadOnlyList<string>> DryRunAsync(CancellationToken cancellationToken)
     {
-        var facts = await FactsAsync(OutPaths(), cancellationToken);
+        var paths = OutPaths();
+        if (paths.Count == 0)
+        {
+            return ["no store path given: name some, or set $OUT_PATHS"];
+        }
+        var facts = await FactsAsync(paths, cancellationToken);
         var filter = PublishFilter.Open;
         var source = "";
         try
@@ -244,12 +249,17 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
 
     List<StorePath> OutPaths()
     {
-        var words =
-            options.Paths.Count > 0 ? options.Paths : (environment("OUT_PATHS") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var named = options.Paths.Count > 0;
+        var words = named ? options.Paths : (environment("OUT_PATHS") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
         var paths = new List<StorePath>();
-        foreach (var word in words.Take(MaxPaths).Distinct(StringComparer.Ordinal))
+        foreach (var word in words.Take(named ? int.MaxValue : MaxPaths))
         {
-            if (StorePath.TryParse(word, out var path))
+            // People name links and files too; Nix gives whole store paths and nothing else is taken from it.
+            var path =
+                named ? StorePathArgument.Resolve(word)
+                : StorePath.TryParse(word, out var parsed) ? parsed
+                : null;
+            if (path is not null && !paths.Contains(path))
             {
                 paths.Add(path);
             }

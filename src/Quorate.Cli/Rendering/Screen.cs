@@ -6,7 +6,9 @@ using Spectre.Console.Rendering;
 
 namespace Quorate.Cli.Rendering;
 
-/// <summary>Tables and trees. Off a terminal they are plain text, and never wrapped: store paths are long and scripts cut lines.</summary>
+/// <summary>
+/// Tables and trees: plain text off a terminal, and never wrapped or cropped to its width, because half a store path is of no use.
+/// </summary>
 static class Screen
 {
     const int UnwrappedWidth = 400;
@@ -25,11 +27,8 @@ static class Screen
                 Out = new AnsiConsoleOutput(host.Out),
             }
         );
-        if (!host.Interactive)
-        {
-            console.Profile.Width = UnwrappedWidth;
-            console.Profile.Capabilities.Unicode = true;
-        }
+        console.Profile.Width = UnwrappedWidth;
+        console.Profile.Capabilities.Unicode = true;
         console.Write(renderable);
     }
 

@@ -11,10 +11,13 @@ public sealed record NodeStatus(
     string? StartedAt,
     string? PublicUrl,
     IReadOnlyList<string> Listen,
+    IReadOnlyList<GateInfo> Gates,
     int PublishedLogs,
     int FollowedLogs,
     string? ConfigFile
 );
+
+public sealed record GateInfo(string Protocol, string Listen, string Mode);
 
 public sealed record LogList(IReadOnlyList<LogInfo> Published, IReadOnlyList<LogInfo> Followed)
 {

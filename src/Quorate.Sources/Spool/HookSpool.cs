@@ -23,6 +23,8 @@ public sealed class HookSpool : IDisposable
     const long MaxNoteBytes = 1 << 20;
     const int MaxAside = 100;
 
+    static readonly TimeSpan s_abandoned = TimeSpan.FromHours(1);
+
     readonly PosixDirectory _directory;
     readonly int _maxBatches;
     readonly long _maxBytes;
@@ -107,6 +109,19 @@ public sealed class HookSpool : IDisposable
         }
         SetAside(name);
         return null;
+    }
+
+    /// <summary>Removes what a crash left half written.</summary>
+    public void Sweep(DateTimeOffset now)
+    {
+        foreach (var name in _directory.Names().Where(n => n.EndsWith(TemporarySuffix, StringComparison.Ordinal)).ToArray())
+        {
+            using var file = _directory.OpenRead(name, out _);
+            if (file is not null && new DateTimeOffset(File.GetLastWriteTimeUtc(file), TimeSpan.Zero) < now - s_abandoned)
+            {
+                _directory.Remove(name);
+            }
+        }
     }
 
     /// <summary>The log has it.</summary>

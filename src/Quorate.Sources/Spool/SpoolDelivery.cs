@@ -29,6 +29,7 @@ public static class SpoolDelivery
         CancellationToken cancellationToken
     )
     {
+        spool.Sweep(TimeProvider.System.GetUtcNow());
         var (delivered, refused) = (0, 0);
         foreach (var name in spool.Waiting())
         {

@@ -1,0 +1,79 @@
+using System.Text;
+using Quorate.Nix.Publishing;
+using Quorate.Sources.Control;
+using Quorate.Sources.Spool;
+
+namespace Quorate.Fuzz.Targets;
+
+/// <summary>What lies in the hook's spool; anybody with the node's user id may have written it.</summary>
+sealed class SpoolBatchTarget : IFuzzTarget
+{
+    public string Name => "spool-batch";
+
+    public IEnumerable<byte[]> Seeds =>
+        [
+            new SpoolBatch("alice", true, [new SpoolItem("key"u8.ToArray(), "value"u8.ToArray(), "/nix/store/x.drv")]).Encode(),
+            new SpoolBatch("", false, [new SpoolItem(ReadOnlyMemory<byte>.Empty, ReadOnlyMemory<byte>.Empty, null)]).Encode(),
+        ];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        if (SpoolBatch.TryDecode(input.ToArray(), out var batch, out _))
+        {
+            FuzzException.ThrowUnless(
+                SpoolBatch.TryDecode(batch.Encode(), out var again, out _) && again.Items.Count == batch.Items.Count,
+                "an accepted batch does not survive being written again"
+            );
+        }
+    }
+}
+
+/// <summary>A glob and a name, separated by a line feed.</summary>
+sealed class NameGlobTarget : IFuzzTarget
+{
+    public string Name => "name-glob";
+
+    public IEnumerable<byte[]> Seeds =>
+        ["a*b*?\nabab"u8.ToArray(), "*\nhello-2.12"u8.ToArray(), "*a*a*a*a*a*b\naaaaaaaaaaaaaaaaaa"u8.ToArray()];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        var text = Encoding.Latin1.GetString(input);
+        var line = text.IndexOf('\n', StringComparison.Ordinal);
+        var (pattern, name) = line < 0 ? (text, text) : (text[..line], text[(line + 1)..]);
+        if (!NameGlob.TryParse(pattern, out var glob, out _))
+        {
+            return;
+        }
+        FuzzException.ThrowUnless(NameGlob.Parse("*").IsMatch(name), "a star does not match everything");
+        FuzzException.ThrowUnless(
+            !glob!.IsMatch(name) || !NameGlob.TryParse(pattern + "*", out var wider, out _) || wider!.IsMatch(name),
+            "a longer net lets a name through"
+        );
+    }
+}
+
+/// <summary>An HTTP reply as the hook's own small client reads it.</summary>
+sealed class RawReplyTarget : IFuzzTarget
+{
+    public string Name => "raw-http-reply";
+
+    public IEnumerable<byte[]> Seeds =>
+        [
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"u8.ToArray(),
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n"u8.ToArray(),
+        ];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        try
+        {
+            var reply = RawControlTransport.Parse(input.ToArray());
+            FuzzException.ThrowUnless(reply.Body.Length <= input.Length, "a reply has more bytes than came");
+        }
+        catch (IOException)
+        {
+            // The documented answer.
+        }
+    }
+}

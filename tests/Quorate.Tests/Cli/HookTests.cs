@@ -1,0 +1,280 @@
+using System.Diagnostics;
+using System.Text;
+using Quorate.Cli.Hook;
+using Quorate.Nix.Publishing;
+using Quorate.Sources.Spool;
+using Xunit;
+
+namespace Quorate.Tests.Cli;
+
+public sealed class HookTests : IDisposable
+{
+    readonly CliFixture _f = new();
+
+    public void Dispose() => _f.Dispose();
+
+    [Fact]
+    public async Task Run_submits_the_claims_that_Nix_registered()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"));
+        node.Accepts("alice");
+
+        var line = await _f.HookAsync(node.Address, CliFixture.Hello);
+
+        Assert.Equal("1 path logged in alice", line);
+        var value = Convert.ToBase64String(Encoding.UTF8.GetBytes(CliFixture.HelloClaim));
+        Assert.Contains($"\"value\":\"{value}\"", Assert.Single(node.Requests), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_without_outputs_asks_nobody()
+    {
+        _f.NixStore();
+        Assert.Equal("", await _f.HookAsync("unix:///nowhere", ""));
+        Assert.False(File.Exists(_f["nix-store.args"]));
+    }
+
+    [Fact]
+    public async Task Run_with_a_repeated_path_claims_it_once()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"));
+        node.Accepts("alice");
+        Assert.Equal("1 path logged in alice", await _f.HookAsync(node.Address, $"{CliFixture.Hello} {CliFixture.Hello}"));
+    }
+
+    [Fact]
+    public async Task Run_without_a_node_spools_and_the_next_run_delivers()
+    {
+        _f.NixStore();
+        var line = await _f.HookAsync("unix://" + _f["c.socket"], CliFixture.Hello);
+        Assert.Contains("kept for later", line, StringComparison.Ordinal);
+        Assert.Equal(1, _f.SpoolState().Batches);
+
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"));
+        node.Accepts("alice");
+        await _f.HookAsync(node.Address, CliFixture.Secret);
+
+        Assert.Equal(0, _f.SpoolState().Batches);
+        Assert.Equal(2, node.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Run_with_a_node_that_never_answers_spools()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Hangs = true;
+        Assert.Contains("too slow", await _f.HookAsync(node.Address, CliFixture.Hello), StringComparison.Ordinal);
+        Assert.Equal(1, _f.SpoolState().Batches);
+    }
+
+    [Theory]
+    [InlineData(429, "resource_exhausted")]
+    [InlineData(503, "unavailable")]
+    [InlineData(500, "internal")]
+    public async Task Run_with_a_node_in_trouble_spools(int status, string code)
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"));
+        node.Answers["/v1/logs/alice/submit"] = _ => (status, $$"""{"code":"{{code}}","message":"not now"}""");
+        Assert.Contains("not now", await _f.HookAsync(node.Address, CliFixture.Hello), StringComparison.Ordinal);
+        Assert.Equal(1, _f.SpoolState().Batches);
+    }
+
+    [Fact]
+    public async Task Run_with_garbage_for_an_answer_spools()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Answers["/v1/logs"] = _ => (200, "<html>");
+        await _f.HookAsync(node.Address, CliFixture.Hello);
+        Assert.Equal(1, _f.SpoolState().Batches);
+    }
+
+    [Fact]
+    public async Task Run_with_several_logs_asks_for_a_choice_and_spools()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"), FakeNode.Log("other"));
+        Assert.Contains("--log NAME", await _f.HookAsync(node.Address, CliFixture.Hello), StringComparison.Ordinal);
+        Assert.Equal(1, _f.SpoolState().Batches);
+    }
+
+    [Fact]
+    public async Task Run_never_picks_a_log_of_relayed_claims_by_itself()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("relays", claims: "relayed"), FakeNode.Log("alice"));
+        node.Accepts("alice");
+        Assert.Equal("1 path logged in alice", await _f.HookAsync(node.Address, CliFixture.Hello));
+    }
+
+    [Fact]
+    public async Task Run_with_a_failing_nix_store_counts_the_loss()
+    {
+        _f.NixStore();
+        var line = await _f.HookAsync("unix:///nowhere", "/nix/store/4ssxwm92ixmz5wdc4m5hrxbx8hgmn4q5-gone");
+        Assert.Contains("is not valid", line, StringComparison.Ordinal);
+        Assert.Equal(1, _f.SpoolState().Dropped);
+    }
+
+    [Fact]
+    public async Task Run_withholds_what_the_filter_denies()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice", filter: """{"allow":[],"deny":["secret-*"],"denyDeriver":[],"denyReferences":[]}"""));
+        node.Accepts("alice");
+        var line = await _f.HookAsync(node.Address, $"{CliFixture.Hello} {CliFixture.Secret}");
+        Assert.Equal("1 path logged in alice, 1 withheld by its filter", line);
+        Assert.DoesNotContain(Base64("secret-tool"), string.Concat(node.Requests), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_applies_the_last_known_filter_before_it_spools()
+    {
+        _f.NixStore();
+        await using (var node = await FakeNode.StartAsync(_f.Folder))
+        {
+            node.Publishes(FakeNode.Log("alice", filter: """{"allow":[],"deny":["secret-*"],"denyDeriver":[],"denyReferences":[]}"""));
+            node.Accepts("alice");
+            await _f.HookAsync(node.Address, CliFixture.Hello);
+        }
+        await _f.HookAsync("unix://" + _f["gone.socket"], CliFixture.Secret);
+        Assert.Equal(0, _f.SpoolState().Batches);
+    }
+
+    [Fact]
+    public async Task Run_applies_the_filter_to_what_was_spooled_without_one()
+    {
+        _f.NixStore();
+        await _f.HookAsync("unix://" + _f["c.socket"], CliFixture.Secret);
+        Assert.Equal(1, _f.SpoolState().Batches);
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice", filter: """{"allow":[],"deny":["secret-*"],"denyDeriver":[],"denyReferences":[]}"""));
+        node.Accepts("alice");
+        await _f.HookAsync(node.Address, CliFixture.Hello);
+        Assert.Equal(0, _f.SpoolState().Batches);
+        Assert.Single(node.Requests);
+    }
+
+    [Fact]
+    public async Task Run_sets_aside_what_the_log_refuses_for_good()
+    {
+        _f.NixStore();
+        await _f.HookAsync("unix://" + _f["c.socket"], CliFixture.Hello);
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"));
+        node.Answers["/v1/logs/alice/submit"] = _ => (400, """{"code":"invalid_argument","message":"no"}""");
+        await _f.HookAsync(node.Address, CliFixture.Hello);
+        Assert.Equal(1, _f.SpoolState().SetAside);
+    }
+
+    [Fact]
+    public async Task DryRun_says_what_would_be_withheld_and_sends_nothing()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice", filter: """{"allow":[],"deny":[],"denyDeriver":[],"denyReferences":["hello"]}"""));
+        var lines = await _f.Hook(node.Address, CliFixture.Secret).DryRunAsync(CancellationToken.None);
+        Assert.Contains("deny_references: hello", lines[^1], StringComparison.Ordinal);
+        Assert.Empty(node.Requests);
+        Assert.Equal(0, _f.SpoolState().Batches);
+    }
+
+    [Fact]
+    public async Task DryRun_without_paths_asks_nobody()
+    {
+        _f.NixStore();
+        await _f.Hook("unix:///nowhere", "").DryRunAsync(CancellationToken.None);
+        Assert.False(File.Exists(_f["nix-store.args"]));
+    }
+
+    [Fact]
+    public async Task Run_asks_the_store_that_the_build_used()
+    {
+        _f.NixStore();
+        var hook = new PostBuildHook(
+            _f.Options("unix:///nowhere"),
+            name => name == "OUT_PATHS" ? CliFixture.Hello : null,
+            address => new Quorate.Sources.Control.RawControlTransport(address)
+        )
+        {
+            Ancestors = generation => generation == 2 ? "nix-build\0g.nix\0--store\0/tmp/a store\0" : "sh\0--store\0/wrong\0",
+        };
+        await hook.RunAsync(CancellationToken.None);
+        Assert.StartsWith("--store /tmp/a store --dump-db", File.ReadAllText(_f["nix-store.args"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Wrapper_exits_0_when_everything_is_missing()
+    {
+        var wrapper = new HookWrapper(["/nonexistent/quorate"], null, [new("--log", "it's")]);
+        wrapper.Install(_f["hook"]);
+        using var process = Process.Start(
+            new ProcessStartInfo(_f["hook"])
+            {
+                Environment = { ["OUT_PATHS"] = CliFixture.Hello },
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            }
+        )!;
+        await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    [Fact]
+    public void Wrapper_gives_its_options_back()
+    {
+        var text = new HookWrapper(["/q"], "/dotnet", [new("--log", "it's"), new("--spool", "/a b")]).Text();
+        Assert.Equal(["--log=it's", "--spool=/a b"], HookWrapper.OptionsOf(text));
+    }
+
+    [Fact]
+    public void Wrapper_does_not_overwrite_somebody_elses_hook()
+    {
+        File.WriteAllText(_f["hook"], "#!/bin/sh\necho mine\n");
+        Assert.Throws<IOException>(() => new HookWrapper(["/q"], null, []).Install(_f["hook"]));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(
+        "/nix/store/2ssxwm92ixmz5wdc4m5hrxbx8hgmn4q5-hello\n10551daed7fa467d0b58826e7eb9a0f2af7d693de319f2ef775fffcda244b9f6\n120\n\n0"
+    )]
+    [InlineData("/nix/store/2ssxwm92ixmz5wdc4m5hrxbx8hgmn4q5-hello\nzz\n120\n\n0\n")]
+    [InlineData(
+        "/nix/store/2ssxwm92ixmz5wdc4m5hrxbx8hgmn4q5-hello\n10551daed7fa467d0b58826e7eb9a0f2af7d693de319f2ef775fffcda244b9f6\n120\n\n5\n"
+    )]
+    [InlineData(
+        "/nix/store/2ssxwm92ixmz5wdc4m5hrxbx8hgmn4q5-hello\n10551daed7fa467d0b58826e7eb9a0f2af7d693de319f2ef775fffcda244b9f6\n0\n\n0\n"
+    )]
+    public void ParseRegistration_of_something_else_gives_nothing_or_a_clear_error(string text)
+    {
+        if (text.Length == 0)
+        {
+            Assert.Empty(NixStore.ParseRegistration(text));
+        }
+        else
+        {
+            Assert.Throws<NixStoreException>(() => NixStore.ParseRegistration(text));
+        }
+    }
+
+    [Fact]
+    public void Apply_never_publishes_a_value_under_another_key()
+    {
+        var item = new SpoolItem(Encoding.ASCII.GetBytes(CliFixture.Secret), Encoding.ASCII.GetBytes(CliFixture.HelloClaim), null);
+        Assert.Empty(PostBuildHook.Apply(PublishFilter.Open, [item]).Publish);
+    }
+
+    static string Base64(string text) => Convert.ToBase64String(Encoding.ASCII.GetBytes(text));
+}
