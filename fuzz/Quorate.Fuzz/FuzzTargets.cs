@@ -28,5 +28,6 @@ public static class FuzzTargets
         new SpoolBatchTarget(),
         new NameGlobTarget(),
         new RawReplyTarget(),
+        new TrustRuleTarget(),
     ];
 }
