@@ -6,9 +6,11 @@ using Quorate.Nix;
 using Quorate.Node.Configuration;
 using Quorate.Node.Control;
 using Quorate.Node.Decisions;
+using Quorate.Node.Gates;
 using Quorate.Node.Logs;
 using Quorate.Node.Rpc;
 using Quorate.Node.Telemetry;
+using Quorate.Sources.NixCaches;
 using Quorate.Sources.Script;
 
 namespace Quorate.Node.Hosting;
@@ -35,6 +37,8 @@ public sealed partial class NodeHost : IAsyncDisposable
     readonly ILogger _logger;
     readonly StateDirectory _state;
     readonly LogSet _logs;
+    readonly SignedCacheSet _caches;
+    readonly GateHost _gate;
     readonly NodeMetrics _metrics;
     readonly PrometheusExporter _exporter;
     readonly SemaphoreSlim _reloading = new(1);
@@ -61,6 +65,8 @@ public sealed partial class NodeHost : IAsyncDisposable
             Reload = ReloadAsync,
             SyncNow = _logs.SyncNowAsync,
         };
+        _caches = new SignedCacheSet(Path.Combine(state.Path, "caches"), options.Time);
+        _gate = new GateHost(Context.Decisions, registry, options.Time, options.Logging, NodeMetrics.MeterName, _metrics);
     }
 
     public NodeContext Context { get; }
@@ -104,10 +110,11 @@ public sealed partial class NodeHost : IAsyncDisposable
     {
         var configuration = Context.Configuration;
         await _logs.ApplyAsync(configuration, cancellationToken);
+        var caches = Caches(configuration);
         _decisions = DecisionService.Create(
             configuration,
             Context.Registry,
-            Ports(configuration),
+            Ports(caches),
             _options.Time,
             _options.Logging.CreateLogger<DecisionService>()
         );
@@ -146,6 +153,7 @@ public sealed partial class NodeHost : IAsyncDisposable
             );
             Context.PublicAddresses = _public.Addresses;
         }
+        await ApplyGateAsync(configuration, caches, cancellationToken);
         _spool = new SpoolService(Context, _state.Path, _options.Logging.CreateLogger<SpoolService>());
         _spool.Start();
         foreach (var address in _options.Inherited.Unclaimed)
@@ -159,7 +167,7 @@ public sealed partial class NodeHost : IAsyncDisposable
     /// <summary>Reads the configuration again and takes it over; when it cannot be used, everything stays as it was.</summary>
     /// <returns>What takes effect only at a restart.</returns>
     /// <exception cref="ConfigurationException">The file has errors.</exception>
-    /// <exception cref="StartException">A log of the new configuration cannot be opened.</exception>
+    /// <exception cref="StartException">A log of the new configuration cannot be opened, or (then the rest is applied) its gate cannot listen.</exception>
     public async Task<IReadOnlyList<string>> ReloadAsync(CancellationToken cancellationToken)
     {
         await _reloading.WaitAsync(cancellationToken);
@@ -193,7 +201,8 @@ public sealed partial class NodeHost : IAsyncDisposable
         var before = Context.Configuration;
         var notes = new List<string>(RestartNotes(before, configuration));
         notes.AddRange(await _logs.ApplyAsync(configuration, cancellationToken));
-        _decisions!.Reload(configuration, Ports(configuration));
+        var caches = Caches(configuration);
+        _decisions!.Reload(configuration, Ports(caches));
         // Listeners stay where they are until a restart; so do the settings that name them.
         Context.Configuration = configuration with
         {
@@ -205,6 +214,8 @@ public sealed partial class NodeHost : IAsyncDisposable
                 Tls = before.Node.Tls,
             },
         };
+        // Last, because taking over a port may fail: then everything but the gate is new, and the error says so.
+        await ApplyGateAsync(configuration, caches, cancellationToken);
         return notes;
     }
 
@@ -258,12 +269,43 @@ public sealed partial class NodeHost : IAsyncDisposable
         return Listener.StartAsync(options, guard, map, cancellationToken);
     }
 
-    DecisionPorts Ports(NodeConfiguration configuration) =>
+    IReadOnlyList<SignedCache> Caches(NodeConfiguration configuration)
+    {
+        try
+        {
+            return _caches.Apply(configuration);
+        }
+        catch (FormatException e)
+        {
+            throw new StartException(e.Message, e);
+        }
+    }
+
+    DecisionPorts Ports(IReadOnlyList<SignedCache> caches) =>
         new()
         {
-            Formats = new Dictionary<string, Trust.IClaimFormat>(StringComparer.Ordinal) { [Protocol.Nix.Name] = new NixClaimFormat() },
+            Formats = new Dictionary<string, Trust.IClaimFormat>(StringComparer.Ordinal) { [Protocol.Nix.Name] = NixClaimFormat.Instance },
+            TestimonySources = caches,
             Script = new DukScriptEngine(_options.Time),
         };
+
+    async Task ApplyGateAsync(NodeConfiguration configuration, IReadOnlyList<SignedCache> caches, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _gate.ApplyAsync(configuration, caches, cancellationToken);
+        }
+        catch (GateException e)
+        {
+            throw new StartException(e.Message, e);
+        }
+        finally
+        {
+            Context.GateAddresses = _gate.Address is { } address
+                ? new Dictionary<string, string>(StringComparer.Ordinal) { [Protocol.Nix.Name] = address.GetLeftPart(UriPartial.Authority) }
+                : [];
+        }
+    }
 
     /// <summary>Listeners first, so that nothing new comes in; then the logs, which finish what they took.</summary>
     public async ValueTask DisposeAsync()
@@ -279,11 +321,13 @@ public sealed partial class NodeHost : IAsyncDisposable
         {
             await listener.DisposeAsync();
         }
+        await _gate.DisposeAsync();
         if (_spool is not null)
         {
             await _spool.DisposeAsync();
         }
         await _logs.DisposeAsync();
+        _caches.Dispose();
         _exporter.Dispose();
         _metrics.Dispose();
         _state.Dispose();
