@@ -27,6 +27,10 @@ sources_newer_than() {
 
 # program_fresh PROJECT: builds src/PROJECT in Release when a source is newer than its last build.
 program_fresh() {
+    if ! command -v dotnet >/dev/null 2>&1; then
+        echo "missing: the .NET SDK 10 (the command \"dotnet\" is not in the PATH)" >&2
+        return 1
+    fi
     stamp="$root/artifacts/stamps/$1"
     sources_newer_than "$stamp" || return 0
     (

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes artifacts/package/quorate_VERSION_ARCH.deb and quorate-VERSION-linux-ARCH.tar.gz for the machine it runs on.
-# Self-contained and compiled ahead of time: Debian has no .NET runtime to depend on. Both programs share one copy of the runtime.
+# Debian 12 and later read its zstd. Self-contained and compiled ahead of time: Debian has no .NET runtime to depend on. Both programs share one copy of the runtime.
 set -euo pipefail
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 . "$root/eng/debian.sh"
@@ -66,6 +66,6 @@ done
 sed -e "s/@VERSION@/$version/" -e "s/@ARCH@/$arch/" -e "s/@SIZE@/$(du -sk --exclude=DEBIAN "$tree" | cut -f1)/" packaging/debian/control >"$tree/DEBIAN/control"
 (cd "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
 find "$tree" -type d -exec chmod 755 {} +
-dpkg-deb --root-owner-group -Zxz -z6 --build "$tree" "$out/quorate_${version}_$arch.deb" >&2
+dpkg-deb --root-owner-group -Zzstd -z9 --build "$tree" "$out/quorate_${version}_$arch.deb" >&2
 rm -rf "$tree" "$out/build" "$out/locks"
 ls -l "$out" >&2

@@ -44,13 +44,27 @@ check() {
 }
 check quorate --version
 check quorated --version
-check quorate doctor
-for unit in quorated.service; do
-    [ -e "$bare/usr/lib/systemd/system/$unit" ] || { echo "missing: $unit" >&2; exit 1; }
-    [ -z "$(find "$bare/etc/systemd" -name "$unit")" ] || { echo "$unit is enabled by the installation" >&2; exit 1; }
+[ -z "$(find "$bare/etc/systemd" -name 'quorated.*')" ] || { echo "a unit is enabled by the installation" >&2; exit 1; }
+
+# What init writes must run as it is, as the user that the unit names and with the folders that systemd makes for it.
+check quorate init --name bare
+check install -d -o quorate -g quorate -m 700 /var/lib/quorate
+check install -d -o quorate -g quorate -m 750 /run/quorate
+as_node() { check setpriv --reuid quorate --regid quorate --init-groups "$@"; }
+as_node quorated --check-config --config /etc/quorate/quorate.yaml
+as_node quorated --config /etc/quorate/quorate.yaml >"$bare/var/log/node" 2>&1 &
+tries=150
+until [ -S "$bare/run/quorate/control.socket" ] && in_bare quorate log list >/dev/null 2>&1; do
+    [ $((tries -= 1)) -gt 0 ] || { echo "the node does not come up" >&2; cat "$bare/var/log/node" >&2; exit 1; }
+    sleep 0.2
 done
-# What init writes must run as it is.
-check sh -c 'cd /tmp && quorate init --help >/dev/null'
+check quorate log list
+check quorate doctor
+# This namespace has no other processes of that name.
+in_bare sh -c 'for p in /proc/[0-9]*; do case "$(readlink $p/exe)" in */quorated) kill -TERM "${p#/proc/}" ;; esac; done'
+wait $! || { echo "the node ends with code $?" >&2; cat "$bare/var/log/node" >&2; exit 1; }
+rm -rf "$bare/var/lib/quorate" "$bare/run/quorate" "$bare/etc/quorate/quorate.yaml" "$bare/etc/quorate/bare.key"
+
 echo "removing …"
 in_bare apt-get -qq autoremove -y --purge quorate >"$bare/var/log/remove" 2>&1 || { tail -n 30 "$bare/var/log/remove" >&2; exit 1; }
 files >"$bare/var/cache/after"

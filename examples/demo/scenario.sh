@@ -12,9 +12,9 @@ here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 work=$(readlink -f "$1")
 builders=(alice bob chuck dan)
 rule="3 of (alice, bob, chuck, dan)"
-export HOME="$work/home"
+export HOME="$work/home" TMPDIR="$work/tmp"
 unset XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_RUNTIME_DIR NIX_REMOTE NIX_PATH
-mkdir -p "$HOME"
+mkdir -p "$HOME" "$work/tmp"
 
 declare -A cache_port node_port node_pid cache_pid path
 
