@@ -124,9 +124,12 @@ build_as() {
     fi
 }
 
-entries_of() { quorate log list --node "$(control "$1")" --json | tr -d ' \n' | grep -o '"treeSize":[0-9]*' | head -n 1 | cut -d: -f2; }
+# logs_with_five NODE ROLE prints how many of its logs have five entries.
+logs_with_five() {
+    quorate log list --node "$(control "$1")" --json | tr -d ' \n' | sed 's/{"name":/\n&/g' | grep "\"role\":\"$2\"" | grep -c '"treeSize":5[,}]'
+}
 
-has_entries() { [ "$(entries_of "$1")" = "$2" ]; }
+all_logged() { [ "$(logs_with_five "$1" published)" = 1 ]; }
 
 # ---- consumer ------------------------------------------------------------------------------------------------------------------
 
@@ -167,9 +170,7 @@ YAML
     node_pid[consumer]=$service_pid
 }
 
-consumer_synced() {
-    [ "$(quorate log list --node "$(control consumer)" --json | tr -d ' \n' | grep -o '"treeSize":5\b' | wc -l)" -ge 4 ]
-}
+consumer_synced() { [ "$(logs_with_five consumer mirror)" = 4 ]; }
 
 # as_consumer STORE COMMAND… : a Nix that asks nobody but the gate, believes nobody but the gate's key, and cannot build.
 as_consumer() {
@@ -207,7 +208,7 @@ for name in "${builders[@]}"; do
         tail -n 20 "$work/$name/build.log" >&2
         exit 1
     }
-    wait_for 30 "five entries in $name's log" has_entries "$name" 5
+    wait_for 30 "five entries in $name's log" all_logged "$name"
     say "  $name built 5 paths; Nix's post-build hook put 5 claims into $name's log"
 done
 # attribute order of the graph: greeter lottery wallet welcome words
