@@ -102,7 +102,7 @@ YAML
 node_ready() { quorate log list --node "$(control "$1")"; }
 
 install_hook() {
-    quorate nix hook install --node "$(control "$1")" --log "$1" --output "$work/$1/hook" >"$work/$1/hook.txt"
+    quorate nix hook install --node "$(control "$1")" --log "$1" --output "$work/$1/hook" >"$work/$1/hook.txt" 2>&1
     if [ "$1" = chuck ]; then
         cp "$here/tamper.sh" "$work/chuck/tamper"
     fi

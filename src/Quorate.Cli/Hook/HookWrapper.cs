@@ -23,8 +23,8 @@ sealed record HookWrapper(IReadOnlyList<string> Program, string? DotnetRoot, IRe
         {
             text.Append(OptionMark).Append(name).Append('=').Append(value).Append('\n');
         }
-        // Nix 2.8 calls the hook without outputs for unresolved derivations; then nothing needs to be started at all.
-        text.Append("[ -n \"${OUT_PATHS:-}$*\" ] || exit 0\n");
+        // Run by hand without anything to say: then nothing needs to be started at all.
+        text.Append("[ -n \"${OUT_PATHS:-}${DRV_PATH:-}$*\" ] || exit 0\n");
         if (DotnetRoot is not null)
         {
             text.Append("DOTNET_ROOT=").Append(Quote(DotnetRoot)).Append("\nexport DOTNET_ROOT\n");

@@ -14,9 +14,9 @@ sealed record PathFacts(NixClaim Claim, string? Deriver);
 sealed class NixStoreException(string message) : IOException(message);
 
 /// <summary>
-/// Asks a Nix store for facts by the <c>nix-store</c> of the running installation. Only two commands are used, both of which print the same
-/// since Nix 1.0: <c>--dump-db PATH…</c> (path, hex NAR hash, NAR size, deriver, number of references, references, one a line) and
-/// <c>--query --requisites</c>. JSON output changed in four ways between 2.8 and 2.35 and is never read.
+/// Asks a Nix store for facts by the <c>nix-store</c> of the running installation. Only three commands are used, all of which print the same
+/// since Nix 1.0: <c>--dump-db PATH…</c> (path, hex NAR hash, NAR size, deriver, number of references, references, one a line),
+/// <c>--query --requisites</c> and <c>--query --outputs</c>. JSON output changed in four ways between 2.8 and 2.35 and is never read.
 /// </summary>
 /// <param name="program">Absolute path of <c>nix-store</c>.</param>
 /// <param name="store">Store URI; null leaves the choice to <c>$NIX_CONFIG</c> and <c>$NIX_REMOTE</c>, as the build had it.</param>
@@ -42,16 +42,20 @@ sealed class NixStore(string program, string? store, string? storeDir = null)
     }
 
     /// <summary>The closure of some paths, dependencies first.</summary>
-    public async Task<IReadOnlyList<StorePath>> RequisitesAsync(IReadOnlyList<string> paths, CancellationToken cancellationToken)
-    {
-        var text = await RunAsync(["--query", "--requisites", .. paths], cancellationToken);
-        return
+    public Task<IReadOnlyList<StorePath>> RequisitesAsync(IReadOnlyList<string> paths, CancellationToken cancellationToken) =>
+        PathsAsync(["--query", "--requisites", .. paths], cancellationToken);
+
+    /// <summary>The outputs of a derivation; an error where their paths are not known before it is resolved.</summary>
+    public Task<IReadOnlyList<StorePath>> OutputsAsync(StorePath derivation, CancellationToken cancellationToken) =>
+        PathsAsync(["--query", "--outputs", derivation.ToString()], cancellationToken);
+
+    async Task<IReadOnlyList<StorePath>> PathsAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
         [
-            .. text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .. (await RunAsync(arguments, cancellationToken))
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
                 .Select(line => StorePath.TryParse(line, out var p) ? p : throw new NixStoreException($"nix-store printed '{line}'"))
                 .Distinct(),
         ];
-    }
 
     /// <exception cref="NixStoreException">The text is not what <c>--dump-db</c> prints.</exception>
     internal static IReadOnlyList<PathFacts> ParseRegistration(string text)

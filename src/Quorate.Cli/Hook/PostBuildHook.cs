@@ -23,8 +23,11 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
     /// <summary>Does the work and says in one line what became of it; empty when there is nothing to say.</summary>
     public async Task<string> RunAsync(CancellationToken cancellationToken)
     {
-        // Nix 2.8 also calls the hook without outputs: for unresolved derivations and for `nix-build --check`.
-        var paths = OutPaths();
+        IReadOnlyList<StorePath> paths = OutPaths();
+        if (paths.Count == 0)
+        {
+            paths = await OutputsOfDerivationAsync(cancellationToken);
+        }
         if (paths.Count == 0)
         {
             return "";
@@ -224,7 +227,30 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
         };
     }
 
-    async Task<IReadOnlyList<PathFacts>> FactsAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellationToken)
+    /// <summary>
+    /// Nix 2.8.0 leaves <c>$OUT_PATHS</c> empty: it calls the hook before it has noted what it built. The outputs are registered by then, so the
+    /// derivation names them. Those of an unresolved content-addressed derivation are not known by it; Nix calls again for the resolved one.
+    /// </summary>
+    async Task<IReadOnlyList<StorePath>> OutputsOfDerivationAsync(CancellationToken cancellationToken)
+    {
+        if (!StorePath.TryParse(environment("DRV_PATH") ?? "", out var derivation))
+        {
+            return [];
+        }
+        try
+        {
+            return await AskStoreAsync((store, token) => store.OutputsAsync(derivation, token), cancellationToken);
+        }
+        catch (NixStoreException)
+        {
+            return [];
+        }
+    }
+
+    Task<IReadOnlyList<PathFacts>> FactsAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellationToken) =>
+        AskStoreAsync((store, token) => store.FactsAsync(paths, token), cancellationToken);
+
+    async Task<T> AskStoreAsync<T>(Func<NixStore, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         deadline.CancelAfter(s_factsDeadline);
@@ -233,7 +259,7 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
         {
             try
             {
-                return await new NixStore(options.NixStore, store, options.StoreDir).FactsAsync(paths, deadline.Token);
+                return await ask(new NixStore(options.NixStore, store, options.StoreDir), deadline.Token);
             }
             catch (NixStoreException e)
             {
