@@ -28,7 +28,18 @@ sealed class GateDecider(
     public async Task<GateAnswer> DecideAsync(string hashPart, CancellationToken cancellationToken)
     {
         var files = await upstreams.LookupAsync(hashPart, cancellationToken);
-        var answer = SelfCertified(hashPart, files) ?? Judge(hashPart, await CandidatesAsync(hashPart, files, cancellationToken), files);
+        var answer = SelfCertified(hashPart, files);
+        if (answer is null)
+        {
+            var candidates = await CandidatesAsync(hashPart, files, cancellationToken);
+            answer = Judge(hashPart, candidates, files);
+            if (answer.Outcome == GateOutcome.NoBytes)
+            {
+                // The upstreams' answers may be minutes old, and the right bytes uploaded since.
+                files = await upstreams.LookupAgainAsync(hashPart, cancellationToken);
+                answer = Judge(hashPart, candidates, files);
+            }
+        }
         return section.Mode == GateMode.Report ? Reported(answer, files) : answer;
     }
 

@@ -46,7 +46,8 @@ public sealed class GateHost(
             return;
         }
         var key = ReadKey(section.SigningKey);
-        if (_running is { } running && running.IsSame(section, key, caches))
+        FollowSection[] optedIn = [.. configuration.Follow.Where(follow => follow.UseUpstream && follow.Protocol == Protocol.Nix)];
+        if (_running is { } running && running.IsSame(section, key, caches, optedIn))
         {
             key.Dispose();
             return;
@@ -77,11 +78,9 @@ public sealed class GateHost(
             }
             throw;
         }
-        _running = new Running(gate, section, key, caches);
+        var upstreams = new LogUpstreams(optedIn, time, loggers.CreateLogger<NixGate>(), gate.UseUpstreamsOfLogs);
+        _running = new Running(gate, section, key, caches, optedIn, upstreams);
     }
-
-    /// <summary>Sets the upstreams that logs followed with <c>use_upstream</c> name in their metadata.</summary>
-    public void UseUpstreamsOfLogs(IReadOnlyCollection<Uri> urls) => _running?.Gate.UseUpstreamsOfLogs(urls);
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
@@ -104,18 +103,34 @@ public sealed class GateHost(
             return;
         }
         _running = null;
+        await running.Upstreams.DisposeAsync();
         using var grace = new CancellationTokenSource(s_grace, time);
         await running.Gate.StopAsync(grace.Token);
         await running.Gate.DisposeAsync();
         running.Key.Dispose();
     }
 
-    sealed record Running(NixGate Gate, GateSection Section, NixCacheSecretKey Key, IReadOnlyList<SignedCache> Caches)
+    sealed record Running(
+        NixGate Gate,
+        GateSection Section,
+        NixCacheSecretKey Key,
+        IReadOnlyList<SignedCache> Caches,
+        IReadOnlyList<FollowSection> OptedIn,
+        LogUpstreams Upstreams
+    )
     {
-        public bool IsSame(GateSection section, NixCacheSecretKey key, IReadOnlyList<SignedCache> caches) =>
+        public bool IsSame(
+            GateSection section,
+            NixCacheSecretKey key,
+            IReadOnlyList<SignedCache> caches,
+            IReadOnlyList<FollowSection> optedIn
+        ) =>
             Section with { Upstreams = section.Upstreams } == section
             && Section.Upstreams.SequenceEqual(section.Upstreams)
             && Key.PublicKey == key.PublicKey
-            && Caches.SequenceEqual(caches);
+            && Caches.SequenceEqual(caches)
+            && OptedIn.Select(Place).SequenceEqual(optedIn.Select(Place), StringComparer.Ordinal);
+
+        static string Place(FollowSection follow) => $"{follow.Name} {follow.Key} {string.Join(' ', follow.Remotes)}";
     }
 }

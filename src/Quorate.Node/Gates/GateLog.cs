@@ -26,6 +26,12 @@ static partial class GateLog
     [LoggerMessage(7, LogLevel.Warning, "a request to the gate took too long: {Path}")]
     public static partial void TimedOut(this ILogger logger, string path);
 
+    [LoggerMessage(9, LogLevel.Information, "the gate also fetches from {Upstream}, which the log of {Log} names")]
+    public static partial void UsesLogUpstream(this ILogger logger, Uri upstream, string log);
+
+    [LoggerMessage(10, LogLevel.Debug, "the upstream of the log of {Log} is not known: {Reason}")]
+    public static partial void LogUpstreamUnknown(this ILogger logger, string log, string reason);
+
     [LoggerMessage(8, LogLevel.Error, "a request to the gate failed: {Path}")]
     public static partial void Failed(this ILogger logger, Exception exception, string path);
 }

@@ -22,7 +22,9 @@ sealed record UpstreamFiles(ImmutableArray<UpstreamFile> Files, ImmutableArray<s
 sealed class GateUpstreams : IDisposable
 {
     static readonly TimeSpan s_foundIsBelieved = TimeSpan.FromMinutes(5);
-    static readonly TimeSpan s_absentIsBelieved = TimeSpan.FromSeconds(15);
+
+    // Builders upload right after a build; what was absent a moment ago may be there now.
+    static readonly TimeSpan s_absentIsBelieved = TimeSpan.FromSeconds(2);
     static readonly TimeSpan s_faultIsBelieved = TimeSpan.FromSeconds(3);
     static readonly TimeSpan s_outagePause = TimeSpan.FromSeconds(10);
 
@@ -71,6 +73,13 @@ sealed class GateUpstreams : IDisposable
 
     public Task<UpstreamFiles> LookupAsync(string hashPart, CancellationToken cancellationToken) =>
         _lookups.GetAsync(hashPart, cancellationToken);
+
+    /// <summary>As <see cref="LookupAsync"/>, but asks again: what was found before is of no use.</summary>
+    public Task<UpstreamFiles> LookupAgainAsync(string hashPart, CancellationToken cancellationToken)
+    {
+        _lookups.Forget(hashPart);
+        return LookupAsync(hashPart, cancellationToken);
+    }
 
     public void Dispose()
     {

@@ -40,7 +40,16 @@ public sealed class SharedWork<TKey, TResult>(
         return await entry.Result.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Forgets every finished result; work under way goes on for those who wait for it, and is not given to new callers.</summary>
+    /// <summary>Forgets one result, so that the next caller has the work done anew.</summary>
+    public void Forget(TKey key)
+    {
+        lock (_lock)
+        {
+            _entries.Remove(key);
+        }
+    }
+
+    /// <summary>Forgets every result; work under way goes on for those who wait for it, and is not given to new callers.</summary>
     public void Forget()
     {
         lock (_lock)

@@ -156,6 +156,17 @@ public sealed class NixGateTests
     }
 
     [Fact]
+    public async Task Right_bytes_that_were_uploaded_since_are_found()
+    {
+        await using var gate = await GateFixture.StartAsync();
+        gate.PutUpstream(s_info with { NarHash = Sha256Digest.HashData("tampered"u8) }, s_nar);
+        gate.Accept(Claim);
+        (await gate.GetAsync($"/{s_path.HashPart}.narinfo")).Dispose();
+        gate.PutUpstream(s_info, s_nar);
+        Assert.Equal(s_path, (await gate.NarInfoAsync(s_path)).StorePath);
+    }
+
+    [Fact]
     public async Task Honest_upstream_behind_a_lying_one_is_found()
     {
         await using var honest = await LoopbackCache.StartAsync();
