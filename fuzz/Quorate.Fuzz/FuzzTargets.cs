@@ -1,4 +1,5 @@
 using Quorate.Fuzz.Targets;
+using Quorate.Rpc.Codecs;
 
 namespace Quorate.Fuzz;
 
@@ -29,5 +30,7 @@ public static class FuzzTargets
         new NameGlobTarget(),
         new RawReplyTarget(),
         new TrustRuleTarget(),
+        new MessageCodecTarget("rpc-proto", MessageCodec.Proto),
+        new MessageCodecTarget("rpc-json", MessageCodec.Json),
     ];
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.IO.Compression;
 using Quorate.Core;
 
@@ -10,12 +11,20 @@ public static class Gzip
     /// <summary>Below this a gzip frame rarely saves anything: heads, proofs and most values are digests.</summary>
     public const int Threshold = 1400;
 
+    // RFC 1952: ten bytes before the data, eight after it.
+    const int Overhead = 18;
+
+    /// <summary>Takes one gzip member, complete and with nothing after it. No bytes at all are an empty message, as for Connect.</summary>
     /// <exception cref="MalformedException">Not a complete gzip stream.</exception>
     /// <exception cref="RpcException">More than <paramref name="maxBytes"/> come out (<see cref="RpcCode.ResourceExhausted"/>).</exception>
     public static ReadOnlyMemory<byte> Decompress(byte[] compressed, int offset, int count, int maxBytes)
     {
+        if (count == 0)
+        {
+            return ReadOnlyMemory<byte>.Empty;
+        }
         using var input = new GZipStream(new MemoryStream(compressed, offset, count, writable: false), CompressionMode.Decompress);
-        var buffer = ArrayPool<byte>.Shared.Rent(Math.Min(maxBytes, Math.Max(4096, 4 * Math.Min(count, 1 << 20))));
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(maxBytes + 1L, Math.Max(4096, 4 * Math.Min(count, 1 << 20))));
         var length = 0;
         try
         {
@@ -36,9 +45,10 @@ public static class Gzip
                     Grow(ref buffer, maxBytes);
                 }
             }
-            if (length == 0 && count == 0)
+            // The BCL takes a stream that ends early for one that ends; the length in the trailer tells.
+            if (count < Overhead || BinaryPrimitives.ReadUInt32LittleEndian(compressed.AsSpan(offset + count - 4)) != (uint)length)
             {
-                throw new MalformedException("gzip stream is empty");
+                throw new MalformedException("gzip stream is cut off, or followed by something");
             }
             return buffer.AsSpan(0, length).ToArray();
         }
@@ -66,11 +76,6 @@ public static class Gzip
     {
         // One byte more than allowed is enough to see that the limit is passed.
         var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(2L * buffer.Length, maxBytes + 1L));
-        if (larger.Length <= buffer.Length)
-        {
-            ArrayPool<byte>.Shared.Return(larger);
-            throw MessageCodec.TooLarge(maxBytes);
-        }
         buffer.AsSpan().CopyTo(larger);
         ArrayPool<byte>.Shared.Return(buffer);
         buffer = larger;

@@ -14,6 +14,8 @@ sealed class JsonCodec : MessageCodec
     // The deepest message is LogsResponse → Log → Meta; array and object levels count.
     const int MaxDepth = 8;
 
+    static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     static readonly JsonParser Parser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(false).WithRecursionLimit(MaxDepth));
 
     // Required fields are always present (presence is checked before), so nothing depends on printing defaults.
@@ -23,10 +25,10 @@ sealed class JsonCodec : MessageCodec
 
     private protected override T Parse<T>(in ReadOnlySequence<byte> bytes, MessageParser<T> parser, MessageLimits limits)
     {
-        CheckShape(bytes, limits.MaxElements);
         try
         {
-            return Parser.Parse<T>(Encoding.UTF8.GetString(bytes));
+            CheckShape(bytes, limits.MaxElements);
+            return Parser.Parse<T>(StrictUtf8.GetString(bytes));
         }
         catch (Exception e) when (e is FormatException or InvalidOperationException or OverflowException or ArgumentException)
         {

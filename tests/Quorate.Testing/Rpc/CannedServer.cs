@@ -11,6 +11,7 @@ public sealed class CannedServer : IAsyncDisposable
     readonly Queue<byte[]> _answers;
     readonly List<RawMessage> _requests = [];
     readonly Task _run;
+    bool _disposed;
 
     public CannedServer(params byte[][] answers)
     {
@@ -26,6 +27,11 @@ public sealed class CannedServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed)
+        {
+            return;
+        }
+        _disposed = true;
         await _stop.CancelAsync();
         _listener.Stop();
         await _run;
