@@ -15,14 +15,14 @@ service_start() {
 # service_stop PID… asks with SIGTERM, and insists after ten seconds.
 service_stop() {
     local pid kept=() other
-    kill -TERM "$@" 2>/dev/null
+    kill -TERM "$@" 2>/dev/null || true
     for pid in "$@"; do
         local tries=100
         while kill -0 "$pid" 2>/dev/null && [ $((tries -= 1)) -gt 0 ]; do
             sleep 0.1
         done
-        kill -KILL "$pid" 2>/dev/null
-        wait "$pid" 2>/dev/null
+        kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
         for other in "${service_pids[@]}"; do
             [ "$other" = "$pid" ] || kept+=("$other")
         done

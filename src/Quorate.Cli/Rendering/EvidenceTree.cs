@@ -20,7 +20,8 @@ static class EvidenceTree
             var candidate in decision.Testimonies.Where(t => t.Status is "supports" or "dissents").GroupBy(Meaning, StringComparer.Ordinal)
         )
         {
-            var supported = candidate.Any(t => t.Status == "supports");
+            // The best-supported candidate of a refused input has supporters too.
+            var supported = decision.Verdict == "accepted" && candidate.Any(t => t.Status == "supports");
             var node = tree.AddNode(
                 Screen.Say($"{(supported ? "accepted output" : "claimed output")}: {candidate.Key}", supported ? Color.Green : Color.Red)
             );
