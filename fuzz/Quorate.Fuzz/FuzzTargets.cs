@@ -32,5 +32,6 @@ public static class FuzzTargets
         new TrustRuleTarget(),
         new MessageCodecTarget("rpc-proto", MessageCodec.Proto),
         new MessageCodecTarget("rpc-json", MessageCodec.Json),
+        new ConfigurationTarget(),
     ];
 }

@@ -23,7 +23,7 @@ sealed record NodeArguments(string Configuration, bool CheckConfiguration, bool 
           quorate init                  write a commented configuration that runs
           quorate key new alice.key     make a signing key for a log of your own
           quorated --config quorate.yaml
-          quorate status                ask the running node
+          quorate log list              ask the running node
 
         A running node re-reads its configuration on SIGHUP (systemctl reload quorated). A file
         with errors changes nothing: the errors are logged and the old configuration stays.
