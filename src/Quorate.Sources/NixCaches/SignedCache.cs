@@ -70,8 +70,18 @@ public sealed class SignedCache : ITestimonySource, IDisposable
 
     public Protocol Protocol => Protocol.Nix;
 
-    public Task<SignedCacheAnswer> LookupAsync(string hashPart, CancellationToken cancellationToken) =>
-        _asked.GetAsync(hashPart, cancellationToken);
+    public async Task<SignedCacheAnswer> LookupAsync(string hashPart, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _asked.GetAsync(hashPart, cancellationToken);
+        }
+        catch (Exception e) when (e is ObjectDisposedException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            // A reload closed this cache while somebody still held it.
+            return new SignedCacheAnswer.Unavailable($"{_client.Address} is no longer followed");
+        }
+    }
 
     public async Task<Testimony> AskAsync(BuildInput input, CancellationToken cancellationToken)
     {

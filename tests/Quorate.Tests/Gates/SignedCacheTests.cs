@@ -187,6 +187,27 @@ public sealed class SignedCacheTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task AskAsync_cache_that_a_reload_closed_is_unavailable()
+    {
+        var cache = Open();
+        cache.Dispose();
+        Assert.IsType<Testimony.Unavailable>(await cache.AskAsync(Input, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task AskAsync_dead_cache_is_left_alone_for_a_while()
+    {
+        Answer(503);
+        using var cache = Open();
+        await cache.AskAsync(Input, CancellationToken.None);
+        var other = new BuildInput(Protocol.Nix, NixSamples.Bytes(NixSamples.LeafPath));
+        Assert.IsType<Testimony.Unavailable>(await cache.AskAsync(other, CancellationToken.None));
+        Assert.Single(_server.Requests);
+        _time.Advance(SignedCache.OutagePause);
+        Assert.IsType<Testimony.Silent>(await cache.AskAsync(other, CancellationToken.None));
+    }
+
+    [Fact]
     public async Task AskAsync_silence_is_believed_for_a_while()
     {
         using var cache = Open();

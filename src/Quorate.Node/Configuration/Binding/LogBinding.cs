@@ -101,7 +101,7 @@ static class LogBinding
         var name = section.Scalar("name") is { } n ? Name(n, section) : builder;
         var protocol = context.ProtocolOf(section.RequireScalar("protocol"));
         var isCache = section.Has("cache");
-        var url = isCache ? section.Value<Uri?>("cache", null, Scalars.Url!, Scalars.UrlForm) : null;
+        var url = isCache ? section.Value<Uri?>("cache", null, Scalars.CacheUrl!, Scalars.CacheUrlForm) : null;
         var keyText = section.RequireScalar("key");
         Ed25519PublicKey? key = null;
         CacheSection? cache = null;

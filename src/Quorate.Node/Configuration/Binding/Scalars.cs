@@ -1,6 +1,7 @@
 using System.Globalization;
 using Quorate.Crypto;
 using Quorate.Sources.Connect;
+using Quorate.Sources.NixCaches;
 
 namespace Quorate.Node.Configuration.Binding;
 
@@ -12,6 +13,7 @@ static class Scalars
     public const string CountForm = "a whole number";
     public const string BooleanForm = "true or false";
     public const string UrlForm = "a URL like https://host/path";
+    public const string CacheUrlForm = "a URL like https://host/path or file:///directory";
     public const string RemoteForm = "a URL like https://host/path or unix:///path.socket";
     public const string KeyForm = "a public key: 32 bytes in base64 (44 characters)";
     public const string NameForm = "a name: a letter, then letters, digits, '-', '_' or '.', at most 64";
@@ -87,6 +89,16 @@ static class Scalars
             && url.UserInfo.Length == 0
             && url.Query.Length == 0
             && url.Fragment.Length == 0;
+    }
+
+    /// <summary>Where a Nix binary cache is: as <see cref="Url"/>, or a directory of this machine.</summary>
+    public static bool CacheUrl(string text, out Uri value)
+    {
+        if (Url(text, out value))
+        {
+            return true;
+        }
+        return Uri.TryCreate(text, UriKind.Absolute, out value!) && value.IsFile && BinaryCacheAddress.TryCreate(value, out _);
     }
 
     /// <summary>Where a log is served: as <see cref="Url"/>, or <c>unix:///path.socket</c>.</summary>

@@ -170,7 +170,7 @@ static class TrustBinding
         {
             Listen = listen is null ? new Uri("http://127.0.0.1:0") : ListenUri(listen),
             SigningKey = signingKey is null ? "" : context.FullPath(signingKey.Text),
-            Upstreams = section.ListOf<Uri>("upstreams", Scalars.Url, Scalars.UrlForm),
+            Upstreams = section.ListOf<Uri>("upstreams", Scalars.CacheUrl, Scalars.CacheUrlForm),
             Mode = section.Choice("mode", GateMode.Enforce, ("enforce", GateMode.Enforce), ("report", GateMode.Report)),
             AcceptContentAddressed = section.Value("accept_content_addressed", false, Scalars.Boolean, Scalars.BooleanForm),
             StoreDir = section.Value("store_dir", "/nix/store", StoreDir, "an absolute path like /nix/store"),
