@@ -37,6 +37,24 @@ public sealed class HookTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_with_only_a_derivation_claims_its_outputs()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"));
+        node.Accepts("alice");
+        var hook = new PostBuildHook(
+            _f.Options(node.Address),
+            name => name == "DRV_PATH" ? "/nix/store/ih3wpzyvc2fxr05f6lcpm42cr1y2dawk-hello.drv" : null,
+            address => new Quorate.Sources.Control.RawControlTransport(address)
+        )
+        {
+            Ancestors = _ => null,
+        };
+        Assert.Equal("2 paths logged in alice", await hook.RunAsync(CancellationToken.None));
+    }
+
+    [Fact]
     public async Task Run_with_a_repeated_path_claims_it_once()
     {
         _f.NixStore();
