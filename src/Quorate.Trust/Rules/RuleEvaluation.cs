@@ -99,24 +99,19 @@ sealed class RuleEvaluation
 
     bool CouldBeAccepted(Votes votes, List<int> accepted)
     {
-        // Two accepted candidates stay accepted whoever joins, so without a majority rule nothing can mend a contested decision.
-        if (accepted.Count > 1 && !_majority)
-        {
-            return false;
-        }
         if (!votes.AnyJoiner)
         {
             return false;
         }
+        if (accepted.Count > 1)
+        {
+            // Accepted candidates stay accepted whoever joins, so only a majority rule can mend a contested decision. It is contested under
+            // one because of a tie at the top, which any joiner breaks.
+            return _majority;
+        }
         for (var candidate = -1; candidate < votes.Candidates; candidate++)
         {
-            var joined = candidate < 0 ? Unseen : candidate;
-            if (!Holds(_root, votes, joined, withJoiners: true))
-            {
-                continue;
-            }
-            var support = votes.Support(joined) + votes.Joiners;
-            if (accepted.TrueForAll(rival => rival == joined || votes.Support(rival) < support))
+            if (Holds(_root, votes, candidate < 0 ? Unseen : candidate, withJoiners: true))
             {
                 return true;
             }
