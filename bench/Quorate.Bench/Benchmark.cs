@@ -47,7 +47,10 @@ readonly record struct Sample(double Value, double CpuMicroseconds)
 sealed record Row(string Unit, double? Bar, bool HigherIsBetter, IReadOnlyList<Sample> Samples)
 {
     public static string Header { get; } =
-        string.Create(CultureInfo.InvariantCulture, $"{"row", -28} {"median", 12} {"unit", -12} {"min … max", 24} {"cpu µs/op", 10} {"bar", 10}");
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{"row", -28} {"median", 12} {"unit", -12} {"min … max", 24} {"cpu µs/op", 10} {"bar", 10}"
+        );
 
     double Value => Median(Samples.Select(s => s.Value));
 

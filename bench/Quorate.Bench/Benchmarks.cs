@@ -4,5 +4,5 @@ namespace Quorate.Bench;
 static class Benchmarks
 {
     public static IReadOnlyList<Benchmark> All { get; } =
-        [.. LogBenchmarks.All(), .. DecideBenchmarks.All(), .. MirrorBenchmarks.All(), .. ProcessBenchmarks.All()];
+    [.. LogBenchmarks.All(), .. DecideBenchmarks.All(), .. MirrorBenchmarks.All(), .. ProcessBenchmarks.All()];
 }

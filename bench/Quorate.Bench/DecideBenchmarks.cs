@@ -89,7 +89,9 @@ static class DecideBenchmarks
         if (rpc is null)
         {
             // Off the caller's thread, as a request would be.
-            var decision = await Task.Run(() => host.Context.Decisions.DecideAsync(new BuildInput(Protocol.Nix, key), CancellationToken.None));
+            var decision = await Task.Run(() =>
+                host.Context.Decisions.DecideAsync(new BuildInput(Protocol.Nix, key), CancellationToken.None)
+            );
             if (decision.Verdict != Verdict.Accepted)
             {
                 throw new InvalidOperationException($"not accepted: {string.Join("; ", decision.Reasons)}");
@@ -130,7 +132,9 @@ static class DecideBenchmarks
                 }
                 Directory.Delete(source, recursive: true);
                 // Port 9 refuses at once: decisions must need no network.
-                follow.Append($"  - {{ builder: b{i}, protocol: nix, key: \"{key.PublicKey}\", remotes: [http://127.0.0.1:9], poll: 1h }}\n");
+                follow.Append(
+                    $"  - {{ builder: b{i}, protocol: nix, key: \"{key.PublicKey}\", remotes: [http://127.0.0.1:9], poll: 1h }}\n"
+                );
             }
         }
         return await BenchNode.StartAsync(folder, follow + "trust:\n  nix: { rule: \"3 of (b0, b1, b2, b3)\" }\n");

@@ -43,7 +43,11 @@ static class MirrorBenchmarks
         for (var run = -1; run < context.Runs; run++)
         {
             await using var mirror = await MirroredLog.OpenAsync(
-                new MirroredLogOptions { Identity = new LogIdentity(Protocol.Nix, key.PublicKey), Folder = context.Workspace.Folder("mirror") },
+                new MirroredLogOptions
+                {
+                    Identity = new LogIdentity(Protocol.Nix, key.PublicKey),
+                    Folder = context.Workspace.Folder("mirror"),
+                },
                 CancellationToken.None
             );
             var sample = await Sample.RateAsync(

@@ -24,7 +24,14 @@ static class ProcessBenchmarks
                 context => PeakAsync(context, entries)
             );
         }
-        yield return new Benchmark("hook-cold", "the hook from exec to exit, nothing to publish", "ms", null, HigherIsBetter: false, HookAsync);
+        yield return new Benchmark(
+            "hook-cold",
+            "the hook from exec to exit, nothing to publish",
+            "ms",
+            null,
+            HigherIsBetter: false,
+            HookAsync
+        );
     }
 
     /// <summary>The child: fills a log in a folder, then prints the high-water mark of its resident set.</summary>
@@ -42,7 +49,7 @@ static class ProcessBenchmarks
         // Memory varies little; three children tell enough.
         for (var run = 0; run < Math.Min(3, context.Runs); run++)
         {
-            var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
+            var start = new ProcessStartInfo(Environment.ProcessPath!) { UseShellExecute = false, RedirectStandardOutput = true };
             start.ArgumentList.Add(typeof(ProcessBenchmarks).Assembly.Location);
             start.ArgumentList.Add(FillArgument);
             start.ArgumentList.Add(context.Workspace.Folder("rss"));
@@ -59,7 +66,12 @@ static class ProcessBenchmarks
         var samples = new List<Sample>();
         for (var run = -1; run < 4 * context.Runs; run++)
         {
-            var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true };
+            var start = new ProcessStartInfo(program)
+            {
+                UseShellExecute = false,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
             foreach (var argument in (string[])["nix", "hook", "run"])
             {
                 start.ArgumentList.Add(argument);
@@ -79,7 +91,8 @@ static class ProcessBenchmarks
 
     /// <summary>The command line built beside this program.</summary>
     static string Sibling() =>
-        Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Quorate.Cli", "release", "quorate")) is var path && File.Exists(path)
+        Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Quorate.Cli", "release", "quorate")) is var path
+        && File.Exists(path)
             ? path
             : throw new InvalidOperationException($"{path} is not built; set QUORATE_BENCH_CLI to the installed quorate");
 

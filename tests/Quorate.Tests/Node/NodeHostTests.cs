@@ -179,7 +179,13 @@ public sealed class NodeHostTests
     {
         await using var node = await TestNode.StartAsync(OneLog, s_alice);
         await node.StopAsync();
-        using (var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0))
+        using (
+            var socket = new System.Net.Sockets.Socket(
+                System.Net.Sockets.AddressFamily.Unix,
+                System.Net.Sockets.SocketType.Stream,
+                ProtocolType.Unspecified
+            )
+        )
         {
             socket.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint($"{node.Directory}/d.sock"));
             File.Move($"{node.Directory}/d.sock", $"{node.Directory}/c.sock");
