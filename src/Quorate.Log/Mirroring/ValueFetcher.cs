@@ -14,6 +14,10 @@ sealed class ValueFetcher(IReadOnlyList<ILogSource> remotes, MirrorLimits limits
     /// <summary>No further value is started once this many bytes wait to be written.</summary>
     const long Budget = 16 << 20;
 
+    /// <summary>However high the limit is set: a value must fit one frame.</summary>
+    const int LargestStorable = 128 << 20;
+
+    readonly int _maxValue = Math.Min(limits.MaxValueBytes, LargestStorable);
     readonly int[] _failuresInARow = new int[remotes.Count];
 
     /// <summary>
@@ -51,7 +55,7 @@ sealed class ValueFetcher(IReadOnlyList<ILogSource> remotes, MirrorLimits limits
             try
             {
                 var value = await remotes[i].ValueAsync(digest, cancellationToken);
-                if (value.Length > limits.MaxValueBytes)
+                if (value.Length > _maxValue)
                 {
                     report(new RemoteFault(remotes[i].Remote, "limit", $"the value {digest} has {value.Length} bytes"));
                 }
