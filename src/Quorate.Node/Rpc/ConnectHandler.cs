@@ -60,8 +60,8 @@ sealed partial class ConnectHandler<TRequest, TResponse>(
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            // Nobody is left to answer.
-            return;
+            // Nobody is left to answer, or the listener's own time limit ends the request; it knows which.
+            throw;
         }
         catch (OperationCanceledException e)
         {
