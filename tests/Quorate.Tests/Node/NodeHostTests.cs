@@ -183,7 +183,7 @@ public sealed class NodeHostTests
             var socket = new System.Net.Sockets.Socket(
                 System.Net.Sockets.AddressFamily.Unix,
                 System.Net.Sockets.SocketType.Stream,
-                ProtocolType.Unspecified
+                System.Net.Sockets.ProtocolType.Unspecified
             )
         )
         {
