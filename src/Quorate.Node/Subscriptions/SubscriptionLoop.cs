@@ -5,7 +5,7 @@ using Quorate.Node.Telemetry;
 namespace Quorate.Node.Subscriptions;
 
 /// <summary>
-/// Polls one followed log for as long as it is followed: at once, then at its interval with jitter; after faults sooner at first (1 s, 2 s,
+/// Owns one followed log and polls it for as long as it is followed: at once, then at its interval with jitter; after faults sooner at first (1 s, 2 s,
 /// 4 s …) and never later than the interval. Nothing that a remote does ends the loop.
 /// </summary>
 sealed partial class SubscriptionLoop : IAsyncDisposable
@@ -53,8 +53,9 @@ sealed partial class SubscriptionLoop : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _running;
-        // Whoever polls by hand holds the semaphore; the log is disposed of after us and must not be in use then.
+        // Whoever polls by hand holds the semaphore, and the log's files must not be in use when they are closed.
         await _polling.WaitAsync(CancellationToken.None);
+        await _log.DisposeAsync();
         _polling.Dispose();
         _stop.Dispose();
     }

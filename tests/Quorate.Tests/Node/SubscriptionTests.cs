@@ -175,6 +175,37 @@ public sealed class SubscriptionTests
     }
 
     [Fact]
+    public async Task Reload_may_switch_a_log_between_mirror_and_query()
+    {
+        await using var bob = await TestNode.StartAsync(Bob, s_bob);
+        await bob.SubmitAsync("bob", [("a", "1")]);
+        await using var consumer = await TestNode.StartAsync(Following("mirror", bob.PublicUrl.ToString()));
+        await consumer.SyncAsync("bob");
+
+        foreach (var mode in new[] { "query", "mirror" })
+        {
+            consumer.Configure(Following(mode, bob.PublicUrl.ToString()));
+            await consumer.ReloadAsync();
+            await consumer.SyncAsync("bob");
+
+            Assert.Equal(mode, (await FollowedAsync(consumer)).GetProperty("role").GetString());
+            Assert.Equal("accepted", (await consumer.DecideAsync("test", "a")).GetProperty("verdict").GetString());
+        }
+    }
+
+    [Fact]
+    public async Task Reload_that_stops_following_forgets_the_log()
+    {
+        await using var bob = await TestNode.StartAsync(Bob, s_bob);
+        await using var consumer = await TestNode.StartAsync(Following("mirror", bob.PublicUrl.ToString()));
+        consumer.Configure("trust: {}");
+
+        await consumer.ReloadAsync();
+
+        Assert.Equal(0, (await consumer.GetAsync("/v1/logs")).GetProperty("followed").GetArrayLength());
+    }
+
+    [Fact]
     public async Task Node_is_not_ready_before_the_first_synchronisation()
     {
         await using var consumer = await TestNode.StartAsync(Following("mirror", "http://127.0.0.1:1"));
