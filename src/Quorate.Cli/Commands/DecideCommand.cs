@@ -104,7 +104,12 @@ static class DecideCommand
     }
 
     internal static string Size(OutputInfo output) =>
-        output.Size is { } size ? string.Create(CultureInfo.InvariantCulture, $", {size} bytes, {output.References.Count} references") : "";
+        output.Size is { } size
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $", {size} bytes, {output.References.Count} {(output.References.Count == 1 ? "reference" : "references")}"
+            )
+            : "";
 
     static async Task<int> ClosureAsync(
         CliHost host,

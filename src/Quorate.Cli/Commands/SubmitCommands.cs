@@ -62,7 +62,7 @@ static class SubmitCommands
                     cancellationToken
                 );
                 await WriteAsync(host, answer, parse.GetValue(json));
-                return ExitCode.Ok;
+                return answer.Value.Filtered > 0 ? ExitCode.Error : ExitCode.Ok;
             }
         );
         return command;

@@ -115,13 +115,21 @@ sealed class MachineChecks(CliHost host, string? node, string? configuration)
         foreach (var path in Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal))
         {
             var name = Path.GetFileName(path);
-            if (path == configuration || !text.Contains(name, StringComparison.Ordinal) || new FileInfo(path).Length > 4096)
+            if (
+                path == configuration
+                || !text.Contains(name, StringComparison.Ordinal)
+                || new FileInfo(path).Length is 0 or > 4096
+                || IsPublic(name)
+            )
             {
                 continue;
             }
             yield return Key(path);
         }
     }
+
+    /// <summary>Sockets have length 0; these are meant to be read by others.</summary>
+    static bool IsPublic(string name) => Path.GetExtension(name) is ".pub" or ".public" or ".crt" or ".cer" or ".yaml";
 
     static Finding Key(string path)
     {
