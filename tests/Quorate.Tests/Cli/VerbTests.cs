@@ -265,6 +265,25 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public async Task Submit_of_what_the_filter_withholds_is_not_done()
+    {
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Answers["/v1/logs/alice/submit"] = _ =>
+            (200, """{"added":0,"duplicates":0,"filtered":1,"divergences":[],"treeSize":3,"logRoot":"00"}""");
+        var (exit, _, error) = await _f.RunAsync("submit", "alice", "--key", "k", "--value", "v", "--node", node.Address);
+        Assert.Equal(1, exit);
+        Assert.Contains("withheld", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Doctor_takes_no_public_key_for_a_private_one()
+    {
+        File.WriteAllText(_f["quorate.yaml"], "cache.public");
+        File.WriteAllText(_f["cache.public"], "x");
+        Assert.DoesNotContain("chmod", (await _f.RunAsync("doctor", "--config", _f["quorate.yaml"])).Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Every_verb_has_help_that_explains()
     {
         foreach (var command in Commands(Quorate.Cli.CommandLine.Build(Host())))
