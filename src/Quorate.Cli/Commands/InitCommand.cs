@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Text;
 using Quorate.Cli.Hook;
 using Quorate.Core;
@@ -12,6 +13,9 @@ namespace Quorate.Cli.Commands;
 /// <summary><c>quorate init</c>: a first configuration that runs as it is and explains itself.</summary>
 static class InitCommand
 {
+    const string ServiceUser = "quorate";
+    const string ServiceFolder = "/etc/quorate";
+
     public static Command Build(CliHost host)
     {
         var config = new Option<string?>("--config")
@@ -28,34 +32,60 @@ static class InitCommand
             "sudo quorate init",
             "quorate init --config ./quorate.yaml --state ./state --name alice && quorated --config ./quorate.yaml"
         );
-        command.SetAction(parse =>
-        {
-            var file = Path.GetFullPath(parse.GetValue(config) ?? DefaultFile(host.Variable));
-            var builder = parse.GetValue(name) ?? DefaultName();
-            if (!IsName(builder))
+        command.SetAction(
+            async (parse, cancellationToken) =>
             {
-                throw new CliException($"'{builder}' is not a builder name: letters, digits, '-' and '_', beginning with a letter");
+                var file = Path.GetFullPath(parse.GetValue(config) ?? DefaultFile(host.Variable));
+                var builder = parse.GetValue(name) ?? DefaultName();
+                if (!IsName(builder))
+                {
+                    throw new CliException($"'{builder}' is not a builder name: letters, digits, '-' and '_', beginning with a letter");
+                }
+                var folder = Path.GetDirectoryName(file)!;
+                var keyFile = Path.Combine(folder, builder + ".key");
+                foreach (var existing in new[] { file, keyFile }.Where(Path.Exists))
+                {
+                    throw new CliException($"{existing} exists and is not overwritten; use --config or --name for another");
+                }
+                var stateFolder = Path.GetFullPath(parse.GetValue(state) ?? HookOptions.DefaultState(host.Variable));
+                var control = DefaultControl(host.Variable, parse.GetValue(state) is null && parse.GetValue(config) is null, stateFolder);
+                Directory.CreateDirectory(folder);
+                using var key = Ed25519PrivateKey.Generate();
+                KeyFiles.WritePrivate(keyFile, key);
+                if (folder == ServiceFolder)
+                {
+                    await GiveToServiceAsync(host, keyFile, cancellationToken);
+                }
+                DurableFile.Create(file, Encoding.UTF8.GetBytes(Text(builder, Path.GetFileName(keyFile), stateFolder, control)));
+                host.Out.WriteLine($"configuration  {file}");
+                host.Out.WriteLine($"private key    {keyFile} (keep it: it is the builder's identity)");
+                host.Out.WriteLine($"public key     {key.PublicKey}");
+                host.Out.WriteLine($"log id         {LogId.Compute(Protocol.Nix, key.PublicKey)} (nix)");
+                host.Out.WriteLine($"start it with  quorated --config {file}");
+                return ExitCode.Ok;
             }
-            var folder = Path.GetDirectoryName(file)!;
-            var keyFile = Path.Combine(folder, builder + ".key");
-            foreach (var existing in new[] { file, keyFile }.Where(Path.Exists))
-            {
-                throw new CliException($"{existing} exists and is not overwritten; use --config or --name for another");
-            }
-            var stateFolder = Path.GetFullPath(parse.GetValue(state) ?? HookOptions.DefaultState(host.Variable));
-            var control = DefaultControl(host.Variable, parse.GetValue(state) is null && parse.GetValue(config) is null, stateFolder);
-            Directory.CreateDirectory(folder);
-            using var key = Ed25519PrivateKey.Generate();
-            KeyFiles.WritePrivate(keyFile, key);
-            DurableFile.Create(file, Encoding.UTF8.GetBytes(Text(builder, Path.GetFileName(keyFile), stateFolder, control)));
-            host.Out.WriteLine($"configuration  {file}");
-            host.Out.WriteLine($"private key    {keyFile} (keep it: it is the builder's identity)");
-            host.Out.WriteLine($"public key     {key.PublicKey}");
-            host.Out.WriteLine($"log id         {LogId.Compute(Protocol.Nix, key.PublicKey)} (nix)");
-            host.Out.WriteLine($"start it with  quorated --config {file}");
-            return ExitCode.Ok;
-        });
+        );
         return command;
+    }
+
+    /// <summary>The Debian package runs the node as a user of its own, who must be able to read the key that root makes for it.</summary>
+    static async Task GiveToServiceAsync(CliHost host, string keyFile, CancellationToken cancellationToken)
+    {
+        if (
+            !Environment.IsPrivilegedProcess
+            || !File.ReadLines("/etc/passwd").Any(l => l.StartsWith(ServiceUser + ":", StringComparison.Ordinal))
+        )
+        {
+            return;
+        }
+        using var chown = Process.Start("chown", [$"{ServiceUser}:{ServiceUser}", keyFile]);
+        await chown.WaitForExitAsync(cancellationToken);
+        if (chown.ExitCode != 0)
+        {
+            host.Error.WriteLine(
+                $"quorate: warning: {keyFile} could not be given to the user {ServiceUser}; do it before the service starts"
+            );
+        }
     }
 
     /// <summary><c>$XDG_CONFIG_HOME/quorate</c></summary>
@@ -66,7 +96,7 @@ static class InitCommand
         );
 
     public static string DefaultFile(Func<string, string?> environment) =>
-        Environment.IsPrivilegedProcess ? "/etc/quorate/quorate.yaml" : Path.Combine(UserConfig(environment), "quorate.yaml");
+        Environment.IsPrivilegedProcess ? ServiceFolder + "/quorate.yaml" : Path.Combine(UserConfig(environment), "quorate.yaml");
 
     /// <summary>Where the CLI looks by itself, for a default configuration; beside the state for one in a place of its own.</summary>
     static string DefaultControl(Func<string, string?> environment, bool usual, string state)
