@@ -11,6 +11,7 @@ if [ "${1:-}" != --inside ]; then
     "$root/packaging/build.sh"
     bare=$(mktemp -d "${TMPDIR:-/tmp}/quorate-deb.XXXXXX")
     trap 'rm -rf --one-file-system "$bare"' EXIT
+    chmod 755 "$bare"
     # The namespace goes with its last process, and all mounts with it.
     unshare --mount --pid --fork --kill-child --propagation private "$root/packaging/test-deb.sh" --inside "$bare"
     exit
