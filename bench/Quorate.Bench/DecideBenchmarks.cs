@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Google.Protobuf;
 using Quorate.Core;
 using Quorate.Crypto;
@@ -67,7 +68,7 @@ static class DecideBenchmarks
                             for (int i; (i = Interlocked.Increment(ref next)) < PerRun; )
                             {
                                 // Spread over the log, and never twice.
-                                var key = System.Text.Encoding.ASCII.GetBytes(Workload.StorePath((first + i) * 7919L % entries));
+                                var key = Encoding.ASCII.GetBytes(Workload.StorePath((first + i) * 7919L % entries));
                                 var start = Stopwatch.GetTimestamp();
                                 await DecideAsync(host, rpc, key);
                                 times[i] = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
@@ -109,34 +110,42 @@ static class DecideBenchmarks
     /// <summary>A node that follows four logs of equal content, already mirrored; their remotes are gone.</summary>
     static async Task<NodeHost> ConsumerAsync(Workspace workspace, int entries)
     {
-        var folder = workspace.Folder("consumer");
-        var follow = new System.Text.StringBuilder("follow:\n");
-        using (var state = StateDirectory.Open(Path.Combine(folder, "state")))
+        const string Follow = "follow.yaml";
+        var folder = await workspace.PreparedAsync(
+            $"consumer-{entries}",
+            async empty => await File.WriteAllTextAsync(Path.Combine(empty, Follow), await MirrorAsync(workspace, empty, entries))
+        );
+        return await BenchNode.StartAsync(folder, await File.ReadAllTextAsync(Path.Combine(folder, Follow)));
+    }
+
+    /// <summary>Fills the state directory with the mirrors, and gives the configuration that follows their logs.</summary>
+    static async Task<string> MirrorAsync(Workspace workspace, string folder, int entries)
+    {
+        var configuration = new StringBuilder("follow:\n");
+        using var state = StateDirectory.Open(Path.Combine(folder, "state"));
+        for (var i = 0; i < Logs; i++)
         {
-            for (var i = 0; i < Logs; i++)
+            using var key = Ed25519PrivateKey.Generate();
+            var identity = new LogIdentity(Protocol.Nix, key.PublicKey);
+            var source = workspace.Folder("source");
+            await using (var log = await LogBenchmarks.FilledAsync(source, entries, key, HistoryWindow.Default))
             {
-                using var key = Ed25519PrivateKey.Generate();
-                var identity = new LogIdentity(Protocol.Nix, key.PublicKey);
-                var source = workspace.Folder("source");
-                await using (var log = await LogBenchmarks.FilledAsync(source, entries, key, HistoryWindow.Default))
-                {
-                    await using var mirror = await MirroredLog.OpenAsync(
-                        new MirroredLogOptions { Identity = identity, Folder = state.MirrorFolder(identity.Id) },
-                        CancellationToken.None
-                    );
-                    var outcome = await mirror.SyncAsync([new ViewSource(log)], MirrorLimits.Default, null, CancellationToken.None);
-                    if (outcome is not SyncOutcome.Advanced)
-                    {
-                        throw new InvalidOperationException($"the mirror did not advance: {outcome}");
-                    }
-                }
-                Directory.Delete(source, recursive: true);
-                // Port 9 refuses at once: decisions must need no network.
-                follow.Append(
-                    $"  - {{ builder: b{i}, protocol: nix, key: \"{key.PublicKey}\", remotes: [http://127.0.0.1:9], poll: 1h }}\n"
+                await using var mirror = await MirroredLog.OpenAsync(
+                    new MirroredLogOptions { Identity = identity, Folder = state.MirrorFolder(identity.Id) },
+                    CancellationToken.None
                 );
+                var outcome = await mirror.SyncAsync([new ViewSource(log)], MirrorLimits.Default, null, CancellationToken.None);
+                if (outcome is not SyncOutcome.Advanced)
+                {
+                    throw new InvalidOperationException($"the mirror did not advance: {outcome}");
+                }
             }
+            Directory.Delete(source, recursive: true);
+            // Port 9 refuses at once: decisions must need no network.
+            configuration.Append(
+                $"  - {{ builder: b{i}, protocol: nix, key: \"{key.PublicKey}\", remotes: [http://127.0.0.1:9], poll: 1h }}\n"
+            );
         }
-        return await BenchNode.StartAsync(folder, follow + "trust:\n  nix: { rule: \"3 of (b0, b1, b2, b3)\" }\n");
+        return configuration.Append("trust:\n  nix: { rule: \"3 of (b0, b1, b2, b3)\" }\n").ToString();
     }
 }

@@ -3,6 +3,7 @@ namespace Quorate.Bench;
 /// <summary>A temporary folder on the disk that is measured (<c>QUORATE_BENCH_DIR</c>, default the system's), removed at the end.</summary>
 sealed class Workspace : IDisposable
 {
+    readonly Dictionary<string, string> _prepared = [];
     int _next;
 
     public Workspace()
@@ -19,6 +20,18 @@ sealed class Workspace : IDisposable
     {
         var folder = System.IO.Path.Combine(Path, $"{name}-{_next++}");
         Directory.CreateDirectory(folder);
+        return folder;
+    }
+
+    /// <summary>A folder that several rows share, filled for the first that asks.</summary>
+    public async Task<string> PreparedAsync(string name, Func<string, Task> fill)
+    {
+        if (!_prepared.TryGetValue(name, out var folder))
+        {
+            folder = Folder(name);
+            await fill(folder);
+            _prepared.Add(name, folder);
+        }
         return folder;
     }
 
