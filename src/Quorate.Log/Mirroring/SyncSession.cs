@@ -216,12 +216,17 @@ sealed class SyncSession
         while (true)
         {
             var resumed = _state.StagedSize > (Current?.TreeSize ?? 0);
-            await FetchRestAsync(offer, cancellationToken);
-            if (_state.Tree.Root(offer.Head.TreeSize) == offer.Head.LogRoot)
+            var fits = await FetchRestAsync(offer, cancellationToken);
+            if (fits && _state.Tree.Root(offer.Head.TreeSize) == offer.Head.LogRoot)
             {
                 return;
             }
+            // What is staged was never verified: kept, a liar's bytes would use up the limit that the next remote's entries need.
             await _writer.DropStagedAsync(CancellationToken.None);
+            if (!resumed && !fits)
+            {
+                throw new RemoteFaultException(offer.Remote, "limit", $"more than {_limits.MaxBytes} bytes of keys and values");
+            }
             if (!resumed)
             {
                 _suspects.Add(offer);
@@ -231,7 +236,8 @@ sealed class SyncSession
         }
     }
 
-    async Task FetchRestAsync(Offer offer, CancellationToken cancellationToken)
+    /// <summary>Stages the entries up to the offered head; false when they are more bytes than the limit allows.</summary>
+    async Task<bool> FetchRestAsync(Offer offer, CancellationToken cancellationToken)
     {
         var fetcher = new EntryFetcher(offer.Remote, _options.Identity.Id, _options.EntriesPerCall);
         var end = offer.Head.TreeSize;
@@ -242,12 +248,16 @@ sealed class SyncSession
             {
                 var rest = done == 0 ? entries : [.. entries.Skip(done)];
                 var values = await _values.FetchAsync(WantedValues(rest), cancellationToken);
-                CheckBytes(offer, rest, values);
+                if (!Fit(rest, values))
+                {
+                    return false;
+                }
                 await _writer.AppendAsync(rest, values, CancellationToken.None);
                 done += values.Length;
                 _progress?.Report(new SyncProgress(_state.StagedSize, end, _state.Bytes));
             }
         }
+        return true;
     }
 
     // Each value once, and none that is held already.
@@ -262,17 +272,14 @@ sealed class SyncSession
         return wanted;
     }
 
-    void CheckBytes(Offer offer, IReadOnlyList<LogEntry> entries, ReadOnlyMemory<byte>?[] values)
+    bool Fit(IReadOnlyList<LogEntry> entries, ReadOnlyMemory<byte>?[] values)
     {
         var bytes = _state.Bytes;
         for (var i = 0; i < values.Length; i++)
         {
             bytes += (ulong)(entries[i].Key.Length + (values[i]?.Length ?? 0));
         }
-        if (bytes > _limits.MaxBytes)
-        {
-            throw new RemoteFaultException(offer.Remote, "limit", $"more than {_limits.MaxBytes} bytes of keys and values");
-        }
+        return bytes <= _limits.MaxBytes;
     }
 
     /// <summary>All entries are staged and hash to the head: checks the map, the map history and the other heads against them, and commits.</summary>

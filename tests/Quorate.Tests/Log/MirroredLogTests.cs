@@ -291,6 +291,52 @@ public sealed class MirroredLogTests : IDisposable
         Assert.Equal("value 0/3", await TextAsync(mirror, "0/3"));
     }
 
+    [Fact]
+    public async Task SyncAsync_after_a_liar_used_up_the_byte_limit_takes_the_honest_remote()
+    {
+        await using var log = await PublishAsync(30);
+        await using var mirror = await OpenAsync(entriesPerCall: 10);
+        var padding = new string('x', 1000);
+        var liar = new ScriptedLogSource(log, "http://liar.test")
+        {
+            OnEntries = entries => [.. entries.Select(e => Entry(e.Index, $"{padding}{e.Index}", e.ValueDigest))],
+        };
+
+        var outcome = await mirror
+            .SyncAsync([liar, new ScriptedLogSource(log)], new(100, 15_000, 100), null, TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+
+        Assert.IsType<SyncOutcome.Advanced>(outcome);
+        Assert.Equal(("http://liar.test", "limit"), (outcome.Faults[0].Remote, outcome.Faults[0].Code));
+        Assert.Equal(log.Head, mirror.Head);
+    }
+
+    [Fact]
+    public async Task SyncAsync_with_more_left_by_an_interrupted_lie_than_the_limit_starts_over_and_succeeds()
+    {
+        await using var log = await PublishAsync(30);
+        var padding = new string('x', 1000);
+        await using (var mirror = await OpenAsync(entriesPerCall: 10))
+        {
+            var calls = 0;
+            var liar = new ScriptedLogSource(log);
+            liar.OnEntries = entries =>
+            {
+                liar.IsDown = ++calls == 2;
+                return [.. entries.Select(e => Entry(e.Index, $"{padding}{e.Index}", e.ValueDigest))];
+            };
+            Assert.IsType<SyncOutcome.Failed>(await SyncAsync(mirror, liar));
+        }
+        await using var reopened = await OpenAsync(entriesPerCall: 10);
+
+        var outcome = await reopened
+            .SyncAsync([new ScriptedLogSource(log)], new(100, 15_000, 100), null, TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+
+        Assert.IsType<SyncOutcome.Advanced>(outcome);
+        Assert.Equal(log.Head, reopened.Head);
+    }
+
     [Theory]
     [InlineData(9, 1 << 20, 100)]
     [InlineData(100, 50, 100)]
