@@ -31,7 +31,11 @@ public sealed class StateDirectory : IDisposable
     public static StateDirectory Open(string path)
     {
         var full = System.IO.Path.GetFullPath(path);
-        Directory.CreateDirectory(full, OwnerOnly);
+        if (!Directory.Exists(full))
+        {
+            Directory.CreateDirectory(full, OwnerOnly);
+            DurableFile.FlushDirectory(System.IO.Path.GetDirectoryName(full)!);
+        }
         var held = Lock(full);
         try
         {

@@ -59,7 +59,7 @@ static class SegmentFiles
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             disk.Write(file, path, bytes, 0);
             disk.DataSync(file, path);
-            DurableFile.FlushDirectory(folder);
+            disk.DirectorySync(folder);
         }
         catch
         {

@@ -3,7 +3,7 @@ using Quorate.Core.Files;
 
 namespace Quorate.Log.Storage;
 
-/// <summary>The calls by which the write-ahead file reaches the disk: the seam for fault injection. Both throw <see cref="IOException"/>.</summary>
+/// <summary>The calls by which the write-ahead file reaches the disk: the seam for fault injection. All throw <see cref="IOException"/>.</summary>
 public class WriteAheadDisk
 {
     public static WriteAheadDisk Real { get; } = new();
@@ -18,4 +18,7 @@ public class WriteAheadDisk
 
     /// <summary>Returns when everything written to the file is durable (<c>fdatasync</c>).</summary>
     public virtual void DataSync(SafeFileHandle file, string path) => DurableFile.FlushData(file);
+
+    /// <summary>Returns when the names in a directory are durable (<c>fsync</c>).</summary>
+    public virtual void DirectorySync(string directory) => DurableFile.FlushDirectory(directory);
 }

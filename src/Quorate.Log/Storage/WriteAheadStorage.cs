@@ -56,7 +56,12 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         {
             throw new ArgumentException("not a log ID", nameof(log));
         }
-        Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!Directory.Exists(folder))
+        {
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            // Syncing a file says nothing of the names on the way to it: a power cut must not take the whole folder.
+            (disk ?? WriteAheadDisk.Real).DirectorySync(Path.GetDirectoryName(Path.GetFullPath(folder))!);
+        }
         return new WriteAheadStorage(folder, digest, segmentBytes, disk ?? WriteAheadDisk.Real);
     }
 
@@ -160,7 +165,7 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
             {
                 segments[i].Dispose();
                 File.Delete(segments[i].Path);
-                DurableFile.FlushDirectory(_folder);
+                _disk.DirectorySync(_folder);
             }
             _segments = segments[..(number + 1)];
             Cut(segments[number], offset);

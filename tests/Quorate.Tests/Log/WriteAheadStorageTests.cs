@@ -150,6 +150,24 @@ public sealed class WriteAheadStorageTests : IDisposable
         await Assert.ThrowsAsync<LogDamagedException>(() => other.OpenAsync());
     }
 
+    [Fact]
+    public async Task OpenAsync_of_a_new_log_makes_its_folder_and_its_first_segment_durable_names()
+    {
+        var disk = new NotingDisk();
+        await using var log = await _fixture.OpenAsync(disk);
+        Assert.Equal([_fixture.Root, _fixture.Folder], disk.SyncedDirectories);
+    }
+
+    [Fact]
+    public async Task SubmitAsync_that_begins_a_segment_makes_its_name_durable()
+    {
+        var disk = new NotingDisk();
+        await using var log = await _fixture.OpenAsync(disk, segmentBytes: 1);
+        disk.SyncedDirectories.Clear();
+        await log.SubmitAsync("a", "1");
+        Assert.Equal([_fixture.Folder], disk.SyncedDirectories);
+    }
+
     [Theory]
     [InlineData(FailingDisk.Failure.Sync)]
     [InlineData(FailingDisk.Failure.ShortWrite)]
@@ -214,5 +232,17 @@ public sealed class FailingDisk : WriteAheadDisk
             throw new IOException("Input/output error");
         }
         base.DataSync(file, path);
+    }
+}
+
+/// <summary>Remembers which directories were made durable.</summary>
+sealed class NotingDisk : WriteAheadDisk
+{
+    public List<string> SyncedDirectories { get; } = [];
+
+    public override void DirectorySync(string directory)
+    {
+        base.DirectorySync(directory);
+        SyncedDirectories.Add(directory);
     }
 }
