@@ -80,9 +80,9 @@ sealed partial class SpoolService : IAsyncDisposable
     {
         if (Find(batch.Log) is not { } entry)
         {
-            // The log may come back with the next configuration.
+            // The log may come back with the next configuration. Until then its claims hold up nobody else's: order matters within one log only.
             NoLog(batch.Log, batch.Items.Count);
-            return SpoolOutcome.Later;
+            return SpoolOutcome.Skipped;
         }
         try
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -22,6 +23,7 @@ sealed unsafe partial class PosixDirectory : IDisposable
     const uint StatBasic = 0x7ff;
     const int FileTypeMask = 0xf000;
     const int RegularFile = 0x8000;
+    const int NoSuchFile = 2;
 
     readonly SafeFileHandle _handle;
 
@@ -47,25 +49,33 @@ sealed unsafe partial class PosixDirectory : IDisposable
     /// <exception cref="IOException">It is a link, not a directory, not private, or somebody else's.</exception>
     public static PosixDirectory? Open(string path, bool create)
     {
-        var made = false;
-        if (create && !Directory.Exists(path))
+        var full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        var above = System.IO.Path.GetDirectoryName(full) ?? throw new IOException($"spool {path} cannot be the root directory");
+        var name = System.IO.Path.GetFileName(full);
+        if (create && !Directory.Exists(above))
         {
-            Directory.CreateDirectory(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);
-            made = MakeDirectory(path, 0x1c0) == 0;
+            Directory.CreateDirectory(above);
         }
-        var fd = OpenAt(AtCurrentDirectory, path, OpenReadOnly | OpenDirectory | OpenNoFollow | OpenCloseOnExec, 0);
-        if (fd < 0)
+        // From here on the directory above is one descriptor. Whoever owns it may move it and put a link in its place, which must not decide
+        // what root makes, and even less what root gives away.
+        using var parent = OpenDirectoryAt(AtCurrentDirectory, above, 0);
+        if (parent is null)
         {
-            return Marshal.GetLastPInvokeError() == 2 ? null : throw Failure($"spool {path}");
+            return Marshal.GetLastPInvokeError() == NoSuchFile ? null : throw Failure($"spool {path}");
         }
-        var handle = new SafeFileHandle(fd, ownsHandle: true);
+        var made = create && MakeDirectoryAt((int)parent.DangerousGetHandle(), name, 0x1c0) == 0;
+        var handle = OpenDirectoryAt((int)parent.DangerousGetHandle(), name, OpenNoFollow);
+        if (handle is null)
+        {
+            return Marshal.GetLastPInvokeError() == NoSuchFile ? null : throw Failure($"spool {path}");
+        }
         try
         {
             var stat = Stat(handle);
             var me = EffectiveUser();
-            if (made && me == 0 && System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)) is { } above)
+            if (made && me == 0)
             {
-                stat = AdoptOwnerOf(above, handle, stat);
+                stat = AdoptOwnerOf(parent, handle, stat);
             }
             if (stat.Owner != me && me != 0)
             {
@@ -85,7 +95,7 @@ sealed unsafe partial class PosixDirectory : IDisposable
     }
 
     /// <summary>Names of the entries, without order.</summary>
-    public IEnumerable<string> Names() => Directory.EnumerateFileSystemEntries(Path).Select(p => System.IO.Path.GetFileName(p));
+    public IEnumerable<string> Names() => NamesIn(_handle);
 
     /// <summary>Creates a file that must not exist, 0600, owned like the directory.</summary>
     public SafeFileHandle Create(string name)
@@ -130,18 +140,30 @@ sealed unsafe partial class PosixDirectory : IDisposable
 
     int Descriptor => (int)_handle.DangerousGetHandle();
 
-    static StatX AdoptOwnerOf(string above, SafeFileHandle made, StatX stat)
+    /// <summary>Only what is as it was just made is given away: private, root's and empty.</summary>
+    static StatX AdoptOwnerOf(SafeFileHandle parent, SafeFileHandle made, StatX stat)
     {
-        using var parent = new SafeFileHandle(
-            OpenAt(AtCurrentDirectory, above, OpenReadOnly | OpenDirectory | OpenCloseOnExec, 0),
-            ownsHandle: true
-        );
-        if (parent.IsInvalid)
-        {
-            return stat;
-        }
         var owner = Stat(parent);
-        return owner.Owner != 0 && ChangeOwner((int)made.DangerousGetHandle(), owner.Owner, owner.Group) == 0 ? Stat(made) : stat;
+        return
+            owner.Owner != 0
+            && stat.Owner == 0
+            && (stat.Mode & 0x3f) == 0
+            && !NamesIn(made).Any()
+            && ChangeOwner((int)made.DangerousGetHandle(), owner.Owner, owner.Group) == 0
+            ? Stat(made)
+            : stat;
+    }
+
+    /// <summary>By descriptor, so that what now stands under the path does not matter.</summary>
+    static IEnumerable<string> NamesIn(SafeFileHandle directory) =>
+        Directory
+            .EnumerateFileSystemEntries(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{directory.DangerousGetHandle()}"))
+            .Select(p => System.IO.Path.GetFileName(p));
+
+    static SafeFileHandle? OpenDirectoryAt(int directory, string name, int flags)
+    {
+        var fd = OpenAt(directory, name, OpenReadOnly | OpenDirectory | OpenCloseOnExec | flags, 0);
+        return fd < 0 ? null : new SafeFileHandle(fd, ownsHandle: true);
     }
 
     // Safe: `statx` fills at most the 256 bytes of the structure, whose layout is the same on every architecture (statx(2)).
@@ -172,8 +194,8 @@ sealed unsafe partial class PosixDirectory : IDisposable
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenAt(int directory, string name, int flags, uint mode);
 
-    [LibraryImport("libc", EntryPoint = "mkdir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int MakeDirectory(string path, uint mode);
+    [LibraryImport("libc", EntryPoint = "mkdirat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MakeDirectoryAt(int directory, string name, uint mode);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int StatAt(int directory, string name, int flags, uint mask, StatX* result);

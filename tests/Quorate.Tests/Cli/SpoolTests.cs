@@ -40,6 +40,61 @@ public sealed class SpoolTests : IDisposable
     }
 
     [Fact]
+    public void Open_as_root_makes_a_spool_of_the_user_who_owns_the_directory_above()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root can give a directory away");
+        Directory.CreateDirectory(_f["home"]);
+        Chown(_f["home"], 1234);
+        using var spool = HookSpool.Open(_f["home/spool"], create: true)!;
+        Assert.True(spool.TryAdd(Batch()));
+        Assert.Equal(1234, OwnerOf(_f["home/spool"]));
+        Assert.All(Directory.GetFiles(_f["home/spool"]), file => Assert.Equal(1234, OwnerOf(file)));
+    }
+
+    [Fact]
+    public void Open_as_root_gives_nothing_away_that_was_there_before()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root can give a directory away");
+        Directory.CreateDirectory(_f["home"]);
+        Chown(_f["home"], 1234);
+        Directory.CreateDirectory(_f["home/spool"], (UnixFileMode)0b111_000_000);
+        using var spool = HookSpool.Open(_f["home/spool"], create: true);
+        Assert.Equal(0, OwnerOf(_f["home/spool"]));
+    }
+
+    [Fact]
+    public void Spool_whose_path_leads_elsewhere_meanwhile_stays_where_it_was()
+    {
+        using var spool = Open();
+        Directory.Move(_f.Spool, _f["moved"]);
+        Directory.CreateDirectory(_f["bait"]);
+        File.WriteAllText(_f["bait/1.batch"], "");
+        Directory.CreateSymbolicLink(_f.Spool, _f["bait"]);
+        Assert.True(spool.TryAdd(Batch()));
+        Assert.Single(spool.Waiting());
+        Assert.Single(Directory.GetFiles(_f["moved"]));
+        Assert.Equal(["1.batch"], Directory.GetFiles(_f["bait"]).Select(Path.GetFileName));
+    }
+
+    static void Chown(string path, int user)
+    {
+        using var process = System.Diagnostics.Process.Start(
+            "chown",
+            [user.ToString(System.Globalization.CultureInfo.InvariantCulture), path]
+        );
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    static int OwnerOf(string path)
+    {
+        using var process = System.Diagnostics.Process.Start(
+            new System.Diagnostics.ProcessStartInfo("stat", ["-c", "%u", path]) { RedirectStandardOutput = true }
+        )!;
+        return int.Parse(process.StandardOutput.ReadToEnd(), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [Fact]
     public void Open_without_create_of_nothing_is_null() => Assert.Null(HookSpool.Open(_f.Spool, create: false));
 
     [Fact]
