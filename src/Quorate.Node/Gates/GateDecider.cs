@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Quorate.Core;
 using Quorate.Crypto.Keys;
 using Quorate.Nix;
@@ -23,6 +24,10 @@ sealed class GateDecider(
     TimeProvider time
 )
 {
+    /// <summary>A remote may take a first synchronisation as long as it likes; the gate does not wait for it for ever.</summary>
+    static readonly TimeSpan s_firstSyncPatience = TimeSpan.FromMinutes(10);
+
+    readonly ConditionalWeakTable<IFollowedLog, object> _waitingSince = [];
     readonly PathFinder _paths = new(logs, caches, section.StoreDir, time);
 
     public async Task<GateAnswer> DecideAsync(string hashPart, CancellationToken cancellationToken)
@@ -187,13 +192,16 @@ sealed class GateDecider(
             };
     }
 
-    /// <summary>Null when there is enough to decide on: no mirror is still waiting for its first synchronisation, and not all of them failed it.</summary>
+    /// <summary>
+    /// Null when there is enough to decide on: no mirror is in its first synchronisation (one that takes too long is not waited for), and not all
+    /// of them failed it.
+    /// </summary>
     string? NotReadyReason()
     {
         var mirrors = logs
             .Followed.Where(log => log.Section.Mode == FollowMode.Mirror && log.Identity.Protocol == Protocol.Nix)
             .ToImmutableArray();
-        var waiting = mirrors.Where(log => log.Head is null && log.Status.LastAttempt is null).ToImmutableArray();
+        var waiting = mirrors.Where(log => log.Head is null && log.Status.LastAttempt is null && IsWaitedFor(log)).ToImmutableArray();
         if (!waiting.IsEmpty)
         {
             return $"the first synchronisation of {string.Join(", ", waiting.Select(log => log.Section.Name))} is not done yet";
@@ -206,6 +214,9 @@ sealed class GateDecider(
             ? "no followed log could be synchronised so far"
             : null;
     }
+
+    bool IsWaitedFor(IFollowedLog log) =>
+        time.GetElapsedTime((long)_waitingSince.GetValue(log, _ => time.GetTimestamp())) < s_firstSyncPatience;
 
     sealed record Candidates(ImmutableArray<(StorePath Path, Decision Decision)> Decided, string? NotReady);
 }

@@ -12,7 +12,10 @@ namespace Quorate.Node.Gates;
 /// </summary>
 sealed class PathFinder(LogRegistry logs, IReadOnlyList<SignedCache> caches, string storeDir, TimeProvider time)
 {
-    /// <summary>Paths decided for one request. An honest path is named by several logs, so a log that invents names only crowds itself out.</summary>
+    /// <summary>
+    /// Paths decided for one request. Each source's first name goes before any source's second: an honest source has one name for a hash part, and
+    /// one that invents many only crowds itself out.
+    /// </summary>
     const int MaxCandidates = 16;
 
     const int MaxKeysPerLog = 64;
@@ -22,28 +25,29 @@ sealed class PathFinder(LogRegistry logs, IReadOnlyList<SignedCache> caches, str
 
     public async Task<IReadOnlyList<StorePath>> FindAsync(string hashPart, UpstreamFiles upstreams, CancellationToken cancellationToken)
     {
-        var namedBy = new Dictionary<StorePath, int>();
+        var named = new Dictionary<StorePath, Naming>();
         var answers = Task.WhenAll(caches.Select(cache => NameAsync(cache, hashPart, cancellationToken)));
         foreach (var view in Views())
         {
-            Count(namedBy, await NamesAsync(view, hashPart, cancellationToken));
+            Count(named, await NamesAsync(view, hashPart, cancellationToken));
         }
         foreach (var answer in await answers)
         {
             if (answer is not null)
             {
-                Count(namedBy, [answer]);
+                Count(named, [answer]);
             }
         }
         foreach (var file in upstreams.Files)
         {
-            Count(namedBy, [file.Info.StorePath]);
+            Count(named, [file.Info.StorePath]);
         }
         return
         [
-            .. namedBy
+            .. named
                 .Where(pair => pair.Key.StoreDir == storeDir && pair.Key.HashPart == hashPart)
-                .OrderByDescending(pair => pair.Value)
+                .OrderBy(pair => pair.Value.Rank)
+                .ThenByDescending(pair => pair.Value.Sources)
                 .ThenBy(pair => pair.Key)
                 .Select(pair => pair.Key)
                 .Take(MaxCandidates),
@@ -71,7 +75,7 @@ sealed class PathFinder(LogRegistry logs, IReadOnlyList<SignedCache> caches, str
 
     static async Task<IReadOnlyCollection<StorePath>> NamesAsync(ILogView view, string hashPart, CancellationToken cancellationToken)
     {
-        var names = new HashSet<StorePath>();
+        var names = new List<StorePath>();
         foreach (var key in view.KeysByStoreHash(hashPart).Take(MaxKeysPerLog))
         {
             if (NixKeyForms.TryPath(key.Span, out var path))
@@ -93,11 +97,17 @@ sealed class PathFinder(LogRegistry logs, IReadOnlyList<SignedCache> caches, str
         return names;
     }
 
-    static void Count(Dictionary<StorePath, int> namedBy, IEnumerable<StorePath> paths)
+    static void Count(Dictionary<StorePath, Naming> named, IEnumerable<StorePath> paths)
     {
-        foreach (var path in paths)
+        var rank = 0;
+        foreach (var path in paths.Distinct())
         {
-            namedBy[path] = namedBy.GetValueOrDefault(path) + 1;
+            var before = named.GetValueOrDefault(path, new Naming(rank, 0));
+            named[path] = new Naming(Math.Min(before.Rank, rank), before.Sources + 1);
+            rank++;
         }
     }
+
+    /// <param name="Rank">How many names a source that names the path put before it, at the least.</param>
+    readonly record struct Naming(int Rank, int Sources);
 }

@@ -43,7 +43,8 @@ sealed class GateFixture : IAsyncDisposable, IDecisionService
     public static async Task<GateFixture> StartAsync(
         Func<GateSection, GateSection>? configure = null,
         IReadOnlyList<SignedCache>? caches = null,
-        IReadOnlyList<Uri>? moreUpstreams = null
+        IReadOnlyList<Uri>? moreUpstreams = null,
+        TimeProvider? time = null
     )
     {
         var upstream = await LoopbackCache.StartAsync();
@@ -62,7 +63,7 @@ sealed class GateFixture : IAsyncDisposable, IDecisionService
                 fixture,
                 fixture.Logs,
                 caches ?? [],
-                TimeProvider.System,
+                time ?? TimeProvider.System,
                 NullLoggerFactory.Instance
             )
         );

@@ -236,6 +236,24 @@ public sealed class NixGateTests
     }
 
     [Fact]
+    public async Task Many_invented_names_in_two_logs_do_not_hide_the_one_that_an_upstream_names()
+    {
+        await using var gate = await GateFixture.StartAsync();
+        var invented = Enumerable
+            .Range(0, 60)
+            .Select(i => new NixClaim(StorePath.Parse($"{s_path}-{i}"), Claim.NarHash, Claim.NarSize, []))
+            .ToDictionary(claim => Convert.ToHexString(NixKeyForms.FullKey(claim.Path)), claim => claim.ToBytes(), StringComparer.Ordinal);
+        var now = DateTimeOffset.UnixEpoch;
+        gate.Logs.Replace(
+            [],
+            [new StubFollowedLog("eve", new StubMirror(invented), now), new StubFollowedLog("mallory", new StubMirror(invented), now)]
+        );
+        gate.PutUpstream(s_info, s_nar);
+        gate.Accept(Claim);
+        Assert.Equal(s_path, (await gate.NarInfoAsync(s_path)).StorePath);
+    }
+
+    [Fact]
     public async Task Two_accepted_names_for_one_hash_are_refused()
     {
         await using var gate = await GateFixture.StartAsync();
@@ -259,6 +277,20 @@ public sealed class NixGateTests
         using var response = await gate.GetAsync($"/{s_path.HashPart}.narinfo");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         Assert.Equal("not-ready", response.Headers.GetValues("X-Quorate-Verdict").Single());
+    }
+
+    [Fact]
+    public async Task First_synchronisation_that_does_not_end_is_not_waited_for_when_others_are_there()
+    {
+        var time = new ManualTime();
+        await using var gate = await GateFixture.StartAsync(time: time);
+        var slow = new StubFollowedLog("slow", new StubMirror(new Dictionary<string, byte[]>()) { Head = null }, lastAttempt: null);
+        gate.Logs.Replace([], [slow, MirrorOf(Claim)]);
+        using var before = await gate.GetAsync($"/{s_path.HashPart}.narinfo");
+        time.Advance(TimeSpan.FromMinutes(11));
+        using var after = await gate.GetAsync($"/{s_path.HashPart}.narinfo");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, before.StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, after.StatusCode);
     }
 
     [Fact]
