@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Quorate.Core;
 using Quorate.Crypto.Keys;
@@ -72,7 +73,8 @@ public sealed class GateHost(
         {
             await gate.DisposeAsync();
             key.Dispose();
-            if (e is IOException)
+            // A port in use is an IOException; one that needs privileges, or an address that this machine has not, a bare SocketException.
+            if (e is IOException or SocketException)
             {
                 throw new GateException($"the Nix gate cannot listen on {section.Listen.OriginalString}: {e.Message}", e);
             }

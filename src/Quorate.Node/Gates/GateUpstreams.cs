@@ -28,6 +28,11 @@ sealed class GateUpstreams : IDisposable
     static readonly TimeSpan s_faultIsBelieved = TimeSpan.FromSeconds(3);
     static readonly TimeSpan s_outagePause = TimeSpan.FromSeconds(10);
 
+    /// <summary>In answers with up to <see cref="ReferencesPerWeight"/> references: some 100 MiB at the most, whatever upstreams make up.</summary>
+    const int MaxKept = 40_000;
+
+    const int ReferencesPerWeight = 10;
+
     readonly string _storeDir;
     readonly TimeProvider _time;
     readonly ConcurrentDictionary<BinaryCacheClient, Outage> _outages = new();
@@ -42,7 +47,7 @@ sealed class GateUpstreams : IDisposable
         _time = time;
         _configured = [.. configured.Select(Client)];
         _all = _configured;
-        _lookups = new SharedWork<string, UpstreamFiles>(AskAllAsync, BelievedFor, maxEntries: 20_000, time);
+        _lookups = new SharedWork<string, UpstreamFiles>(AskAllAsync, BelievedFor, MaxKept, time, WeightOf);
     }
 
     /// <summary>Sets the upstreams that followed logs name and the operator opted in to; they come after the configured ones.</summary>
@@ -94,6 +99,8 @@ sealed class GateUpstreams : IDisposable
         files.Faults.Length > 0 ? s_faultIsBelieved
         : files.Files.Length > 0 ? s_foundIsBelieved
         : s_absentIsBelieved;
+
+    static int WeightOf(UpstreamFiles files) => 1 + files.Files.Sum(file => 1 + file.Info.References.Count / ReferencesPerWeight);
 
     BinaryCacheClient Client(Uri url) => new(BinaryCacheAddress.Create(url), _time);
 

@@ -69,7 +69,8 @@ public sealed class NixGate : IAsyncDisposable
     /// <summary>Sets the upstreams that logs followed with <c>use_upstream</c> name in their metadata.</summary>
     public void UseUpstreamsOfLogs(IReadOnlyCollection<Uri> urls) => _upstreams.UseFromLogs(urls);
 
-    /// <exception cref="IOException">The address cannot be bound.</exception>
+    /// <exception cref="IOException">The address is in use.</exception>
+    /// <exception cref="System.Net.Sockets.SocketException">The address cannot be bound for another reason.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await _app.StartAsync(cancellationToken);

@@ -45,7 +45,7 @@ public sealed class BinaryCacheAddress
             return false;
         }
         return IsFile
-            ? resolved.Query.Length == 0 && IsInside(LocalPath(resolved))
+            ? resolved.Query.Length == 0 && !resolved.LocalPath.Contains('\0', StringComparison.Ordinal) && IsInside(LocalPath(resolved))
             : resolved.AbsolutePath.StartsWith(Root.AbsolutePath, StringComparison.Ordinal);
     }
 
@@ -57,8 +57,7 @@ public sealed class BinaryCacheAddress
 
     public override string ToString() => IsFile ? Root.AbsoluteUri : Root.AbsoluteUri.TrimEnd('/');
 
-    bool IsInside(string path) =>
-        path.StartsWith(LocalPath(Root), StringComparison.Ordinal) && !path.Contains('\0', StringComparison.Ordinal);
+    bool IsInside(string path) => path.StartsWith(LocalPath(Root), StringComparison.Ordinal);
 }
 
 /// <summary>A binary cache failed: unreachable, slow, over a limit, or speaking garbage. Says nothing about the path that was asked for.</summary>

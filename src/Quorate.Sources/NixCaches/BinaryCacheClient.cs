@@ -77,7 +77,8 @@ public sealed class BinaryCacheClient : IDisposable
 
     /// <summary>Begins to fetch the compressed NAR of a narinfo file from this cache; null when the cache does not have it.</summary>
     /// <exception cref="BinaryCacheException">
-    /// The cache failed, the file's URL leads out of the cache, or the answer's length is not the file's <c>FileSize</c>.
+    /// The cache failed, the file's URL leads out of the cache, or the answer's length is not the file's <c>FileSize</c> or absurd for its
+    /// <c>NarSize</c>.
     /// </exception>
     public async Task<NarDownload?> OpenNarAsync(NarInfo info, CancellationToken cancellationToken)
     {
@@ -99,10 +100,24 @@ public sealed class BinaryCacheClient : IDisposable
             await body.DisposeAsync();
             throw new BinaryCacheException($"{Address}: the NAR has {body.Length} bytes, not {stated} as its narinfo file says");
         }
-        return new NarDownload(body, stated ?? body.Length, Address, _options.IdleTimeout, _time);
+        var length = stated ?? body.Length;
+        var most = LargestFile(info.NarSize);
+        if (length > most)
+        {
+            await body.DisposeAsync();
+            throw new BinaryCacheException($"{Address}: {length} bytes are more than a NAR of {info.NarSize} bytes can be compressed to");
+        }
+        return new NarDownload(body, length, most, Address, _options.IdleTimeout, _time);
     }
 
     public void Dispose() => _http?.Dispose();
+
+    /// <summary>
+    /// No compression makes bytes that it cannot compress longer by more than a few per cent and a header. What is longer is no NAR, and a stream
+    /// without an end would fill the disk of whoever unpacks it.
+    /// </summary>
+    static long LargestFile(ulong narSize) =>
+        narSize > long.MaxValue / 2 ? long.MaxValue : checked((long)(narSize + narSize / 16 + (64 << 10)));
 
     static SocketsHttpHandler CreateHandler(BinaryCacheAddress address, BinaryCacheOptions options) =>
         new()

@@ -22,13 +22,15 @@ public sealed class NarDownload : IAsyncDisposable
     const int ChunkSize = 64 << 10;
 
     readonly CacheBody _body;
+    readonly long _most;
     readonly BinaryCacheAddress _from;
     readonly TimeSpan _idleTimeout;
     readonly TimeProvider _time;
 
-    internal NarDownload(CacheBody body, long? length, BinaryCacheAddress from, TimeSpan idleTimeout, TimeProvider time)
+    internal NarDownload(CacheBody body, long? length, long most, BinaryCacheAddress from, TimeSpan idleTimeout, TimeProvider time)
     {
         _body = body;
+        _most = length ?? most;
         _from = from;
         _idleTimeout = idleTimeout;
         _time = time;
@@ -58,9 +60,11 @@ public sealed class NarDownload : IAsyncDisposable
                     break;
                 }
                 copied += read;
-                if (copied > Length)
+                if (copied > _most)
                 {
-                    throw new BinaryCacheException($"{_from} sends more than the stated {Length} bytes");
+                    throw new BinaryCacheException(
+                        Length is null ? $"{_from} does not stop after {_most} bytes" : $"{_from} sends more than the stated {Length} bytes"
+                    );
                 }
                 await destination.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
             }

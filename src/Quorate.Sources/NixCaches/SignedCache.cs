@@ -56,7 +56,7 @@ public sealed class SignedCache : ITestimonySource, IDisposable
         _storeDir = storeDir;
         _time = time;
         _store = new SignedNarInfoStore(folder, storeDir);
-        _asked = new SharedWork<string, SignedCacheAnswer>(AskCacheAsync, _ => SilenceIsBelieved, maxEntries: 10_000, time);
+        _asked = new SharedWork<string, SignedCacheAnswer>(AskCacheAsync, _ => SilenceIsBelieved, maxEntries: 10_000, time, WeightOf);
     }
 
     public string Name { get; }
@@ -158,6 +158,8 @@ public sealed class SignedCache : ITestimonySource, IDisposable
         _store.Keep(hashPart, file.Bytes.Span, now);
         return answer;
     }
+
+    static int WeightOf(SignedCacheAnswer answer) => answer is SignedCacheAnswer.Signed signed ? 1 + signed.Claim.References.Count / 10 : 1;
 
     bool TrySigned(NarInfo info, DateTimeOffset firstSeen, out SignedCacheAnswer.Signed answer)
     {

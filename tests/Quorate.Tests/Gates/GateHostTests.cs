@@ -87,6 +87,14 @@ public sealed class GateHostTests : IAsyncDisposable, IDecisionService
     }
 
     [Fact]
+    public async Task ApplyAsync_address_of_another_machine_is_refused_by_name()
+    {
+        var foreign = new Uri("http://192.0.2.1:8098");
+        var error = await Assert.ThrowsAsync<GateException>(() => ApplyAsync(Section("a.secret") with { Listen = foreign }));
+        Assert.Contains("192.0.2.1", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Apply_unchanged_cache_keeps_its_object()
     {
         var configuration = WithCache(new Uri("https://cache.example"));

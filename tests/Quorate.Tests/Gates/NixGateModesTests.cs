@@ -108,6 +108,35 @@ public sealed class NixGateModesTests
     }
 
     [Fact]
+    public async Task Upstream_that_states_an_absurd_length_is_refused_before_a_byte_is_passed_on()
+    {
+        await using var gate = await GateFixture.StartAsync();
+        gate.Upstream.Put(s_info with { FileSize = ulong.MaxValue });
+        gate.Upstream.Put(s_info.Url, context => context.Response.Body.WriteAsync(s_nar).AsTask());
+        using var response = await gate.GetAsync("/" + NarUrl.Of(s_info));
+        Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
+        Assert.Contains("more than a NAR of", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Upstream_that_never_ends_is_cut_off()
+    {
+        await using var gate = await GateFixture.StartAsync();
+        gate.Upstream.Put(s_info with { FileSize = null });
+        gate.Upstream.Put(
+            s_info.Url,
+            async context =>
+            {
+                while (!context.RequestAborted.IsCancellationRequested)
+                {
+                    await context.Response.Body.WriteAsync(new byte[16 << 10]);
+                }
+            }
+        );
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => gate.GetAsync("/" + NarUrl.Of(s_info)));
+    }
+
+    [Fact]
     public async Task Upstream_that_ends_early_breaks_the_connection()
     {
         await using var gate = await GateFixture.StartAsync();

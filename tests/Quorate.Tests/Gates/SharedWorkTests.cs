@@ -79,6 +79,38 @@ public sealed class SharedWorkTests
         await work.GetAsync(0, CancellationToken.None);
         Assert.Equal(101, runs);
     }
+
+    [Fact]
+    public async Task GetAsync_heavy_results_push_others_out()
+    {
+        var runs = 0;
+        using var work = new SharedWork<int, int>(
+            (key, _) => Task.FromResult(++runs),
+            _ => TimeSpan.FromHours(1),
+            maxEntries: 8,
+            new ManualTime(),
+            weigh: _ => 5
+        );
+        await work.GetAsync(0, CancellationToken.None);
+        await work.GetAsync(1, CancellationToken.None);
+        await work.GetAsync(0, CancellationToken.None);
+        Assert.Equal(3, runs);
+    }
+
+    [Fact]
+    public async Task GetAsync_result_heavier_than_everything_together_is_given_out_but_not_kept()
+    {
+        var runs = 0;
+        using var work = new SharedWork<int, int>(
+            (key, _) => Task.FromResult(++runs),
+            _ => TimeSpan.FromHours(1),
+            maxEntries: 8,
+            new ManualTime(),
+            weigh: _ => 9
+        );
+        Assert.Equal(1, await work.GetAsync(0, CancellationToken.None));
+        Assert.Equal(2, await work.GetAsync(0, CancellationToken.None));
+    }
 }
 
 /// <summary>A clock that moves when it is told to.</summary>

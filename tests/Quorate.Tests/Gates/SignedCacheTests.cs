@@ -235,6 +235,8 @@ public sealed class SignedCacheTests : IAsyncLifetime
     [InlineData("%2e%2e/secret")]
     [InlineData("/etc/passwd")]
     [InlineData("file:///etc/passwd")]
+    [InlineData("nar/%00")]
+    [InlineData("%2e%2e%2fsecret")]
     public async Task OpenNarAsync_url_out_of_the_directory_is_refused(string url)
     {
         await System.IO.File.WriteAllTextAsync(Path.Combine(_folder, "secret"), "x");
