@@ -43,7 +43,7 @@ if ! debian_install "${needs[@]}"; then
 fi
 if [ -n "$build" ]; then
     echo "building …"
-    (build_lock && dotnet_build Quorate.slnx -c Release) || exit 1
+    solution_build || exit 1
 fi
 
 results="$root/artifacts/test-results"

@@ -44,3 +44,16 @@ program_fresh() {
         mv "$stamp.started" "$stamp"
     )
 }
+
+# Builds everything in Release, after which no program needs to be built by itself.
+solution_build() (
+    build_lock
+    mkdir -p "$root/artifacts/stamps"
+    started="$root/artifacts/stamps/solution.started"
+    : >"$started"
+    dotnet_build "$root/Quorate.slnx" -c Release || exit 1
+    for program in Quorate.Node Quorate.Cli; do
+        cp -p "$started" "$root/artifacts/stamps/$program"
+    done
+    rm "$started"
+)

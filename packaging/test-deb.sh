@@ -33,7 +33,7 @@ apt-config dump | grep -i '^Acquire::.*proxy' >"$bare/etc/apt/apt.conf.d/00proxy
 cp "$deb" "$bare/quorate.deb"
 
 in_bare() { chroot "$bare" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
-files() { (cd "$bare" && find . -xdev -path ./proc -prune -o -path ./var/lib/apt -prune -o -path ./var/cache -prune -o -path ./var/log -prune -o -path ./var/lib/dpkg -prune -o -print | sort); }
+files() { (cd "$bare" && find . -xdev -path ./proc -prune -o -path ./var/lib/apt -prune -o -path ./var/cache -prune -o -path ./var/log -prune -o -path ./run -prune -o -path ./var/lib/dpkg -prune -o -print | sort); }
 
 in_bare apt-get -qq update
 files >"$bare/var/cache/before"
