@@ -172,9 +172,9 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
                 return open;
             }
         }
+        var remotes = new RemoteSet(section.Remotes, node.MaxValue);
         try
         {
-            var remotes = new RemoteSet(section.Remotes, node.MaxValue);
             var log =
                 section.Mode == FollowMode.Query
                     ? (FollowedLog)FollowedQuery.Open(section, remotes, state.Path, time)
@@ -184,8 +184,9 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
             OpenedFollowed(section.Name, identity.Id.Text, section.Mode, log.Head?.TreeSize ?? 0);
             return loop;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException or FormatException)
         {
+            remotes.Dispose();
             throw new StartException($"follow '{section.Name}': {e.Message}", e);
         }
     }

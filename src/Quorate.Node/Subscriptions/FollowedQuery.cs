@@ -22,27 +22,33 @@ sealed class FollowedQuery : FollowedLog
     readonly VerifiedHeadFile _file;
     readonly SemaphoreSlim _refreshing = new(1);
     readonly List<SizeSeen> _seen;
+    readonly MisbehaviourNote _note;
     volatile LogHead? _head;
+    volatile Caught? _caught;
     long _refreshedAt;
 
-    FollowedQuery(FollowSection section, RemoteSet remotes, VerifiedHeadFile file, LogHead? head, List<SizeSeen> seen, TimeProvider time)
+    FollowedQuery(FollowSection section, RemoteSet remotes, VerifiedHeadFile file, MisbehaviourNote note, TimeProvider time)
         : base(section, remotes, time)
     {
         _file = file;
-        _head = head;
-        _seen = seen;
+        _note = note;
+        (_head, _seen) = file.Read(Identity);
+        _caught = note.Read();
+        if (_caught is { } caught)
+        {
+            Report(time.GetUtcNow(), Stopped(caught));
+        }
     }
 
     public override ILogView? Mirror => null;
 
     public override LogHead? Head => _head;
 
-    /// <exception cref="MalformedException">The kept head is damaged.</exception>
+    /// <exception cref="MalformedException">The kept head, or the note of misbehaviour, is damaged.</exception>
     public static FollowedQuery Open(FollowSection section, RemoteSet remotes, string stateFolder, TimeProvider time)
     {
-        var file = new VerifiedHeadFile(Path.Combine(stateFolder, "queries", section.Identity!.Id.Text));
-        var (head, seen) = file.Read(section.Identity);
-        return new FollowedQuery(section, remotes, file, head, seen, time);
+        var path = Path.Combine(stateFolder, "queries", section.Identity!.Id.Text);
+        return new FollowedQuery(section, remotes, new VerifiedHeadFile(path), new MisbehaviourNote(path + ".misbehaviour"), time);
     }
 
     public override async Task<KeyLookup> LookupAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
@@ -55,6 +61,11 @@ sealed class FollowedQuery : FollowedLog
             if (head is null)
             {
                 return new KeyLookup.Unavailable(Status.Fault ?? "never synchronised");
+            }
+            if (_caught is { IsHeadBad: true } caught)
+            {
+                // The map that answers would come from is the proven lie, and no older head is kept.
+                return new KeyLookup.Unavailable($"the log misbehaves: {caught.Reason}");
             }
             var answer = await AskAsync(head, key, both.Token);
             if (answer is KeyLookup.Unavailable)
@@ -118,8 +129,11 @@ sealed class FollowedQuery : FollowedLog
     /// <summary>Asks the remotes in turn for a head until one is good. The caller holds <see cref="_refreshing"/>.</summary>
     async Task<PollOutcome> RefreshAsync(CancellationToken cancellationToken)
     {
+        if (_caught is { } before)
+        {
+            return Stopped(before);
+        }
         var faults = new List<string>();
-        string? misbehaviour = null;
         foreach (var source in Remotes.Sources)
         {
             try
@@ -130,11 +144,9 @@ sealed class FollowedQuery : FollowedLog
                     case Succession.Accepted:
                         Accept(head);
                         Remotes.Prefer(source);
-                        return new PollOutcome(null, misbehaviour, 0);
+                        return new PollOutcome(null, null, 0);
                     case Succession.Misbehaviour m:
-                        misbehaviour = m.Reason;
-                        faults.Add($"{source.Remote}: {m.Reason}");
-                        break;
+                        return Stopped(Catch(m.Reason, isHeadBad: false));
                     case Succession.RemoteFault f:
                         faults.Add($"{source.Remote}: {f.Reason}");
                         break;
@@ -145,8 +157,19 @@ sealed class FollowedQuery : FollowedLog
                 faults.Add(e.Message);
             }
         }
-        return new PollOutcome(string.Join("; ", faults), misbehaviour, 0);
+        return new PollOutcome(string.Join("; ", faults), null, 0);
     }
+
+    /// <summary>Proven misbehaviour ends what is taken from the log, over restarts, too.</summary>
+    Caught Catch(string reason, bool isHeadBad)
+    {
+        var caught = new Caught(reason, isHeadBad || _caught is { IsHeadBad: true });
+        _caught = caught;
+        _note.Write(caught);
+        return caught;
+    }
+
+    static PollOutcome Stopped(Caught caught) => new("the log misbehaves, so nothing later is taken", caught.Reason, 0);
 
     void Accept(LogHead head)
     {
@@ -256,7 +279,7 @@ sealed class FollowedQuery : FollowedLog
 
     KeyLookup.Unavailable Misbehaves(string reason)
     {
-        Report(Time.GetUtcNow(), new PollOutcome(Status.Fault, reason, 0));
+        Report(Time.GetUtcNow(), Stopped(Catch(reason, isHeadBad: true)));
         return new KeyLookup.Unavailable($"the log misbehaves: {reason}");
     }
 

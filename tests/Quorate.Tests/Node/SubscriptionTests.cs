@@ -175,6 +175,26 @@ public sealed class SubscriptionTests
     }
 
     [Fact]
+    public async Task Damaged_head_of_query_mode_is_a_clear_start_error()
+    {
+        await using var bob = await TestNode.StartAsync(Bob, s_bob);
+        await bob.SubmitAsync("bob", [("a", "1")]);
+        await using var consumer = await TestNode.StartAsync(Following("query", bob.PublicUrl.ToString()));
+        await consumer.SyncAsync("bob");
+        await consumer.StopAsync();
+        await File.WriteAllTextAsync(
+            Directory.GetFiles(Path.Combine(consumer.Directory, "state", "queries")).Single(),
+            "junk",
+            TestContext.Current.CancellationToken
+        );
+
+        var refused = await Assert.ThrowsAsync<Quorate.Node.Hosting.StartException>(consumer.RestartAsync);
+
+        Assert.Contains("follow 'bob'", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("is not the verified head", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Reload_may_switch_a_log_between_mirror_and_query()
     {
         await using var bob = await TestNode.StartAsync(Bob, s_bob);
