@@ -216,27 +216,22 @@ sealed class SyncSession
         while (true)
         {
             var resumed = _state.StagedSize > (Current?.TreeSize ?? 0);
-            var fits = await FetchRestAsync(offer, cancellationToken);
-            if (fits && _state.Tree.Root(offer.Head.TreeSize) == offer.Head.LogRoot)
+            if (await FetchRestAsync(offer, cancellationToken))
             {
                 return;
             }
-            // What is staged was never verified: kept, a liar's bytes would use up the limit that the next remote's entries need.
-            await _writer.DropStagedAsync(CancellationToken.None);
-            if (!resumed && !fits)
-            {
-                throw new RemoteFaultException(offer.Remote, "limit", $"more than {_limits.MaxBytes} bytes of keys and values");
-            }
             if (!resumed)
             {
+                // What came before the wrong entries was checked against a signed head, and may stay for the next remote.
                 _suspects.Add(offer);
                 throw new RemoteFaultException(offer.Remote, "wrong-entries", "the entries do not hash to the signed head");
             }
-            // What an earlier attempt had left may be to blame: once more, from the verified head on.
+            // What an earlier attempt had left may belong to another head: once more, from the verified head on.
+            await _writer.DropStagedAsync(CancellationToken.None);
         }
     }
 
-    /// <summary>Stages the entries up to the offered head; false when they are more bytes than the limit allows.</summary>
+    /// <summary>Stages the entries up to the offered head; false when some do not belong to it. Those are neither written nor their values fetched.</summary>
     async Task<bool> FetchRestAsync(Offer offer, CancellationToken cancellationToken)
     {
         var fetcher = new EntryFetcher(offer.Remote, _options.Identity.Id, _options.EntriesPerCall);
@@ -244,20 +239,40 @@ sealed class SyncSession
         while (_state.StagedSize < end)
         {
             var entries = await fetcher.SomeAsync(_state.StagedSize, end, cancellationToken);
+            if (!await BelongAsync(offer, entries, cancellationToken))
+            {
+                return false;
+            }
             for (var done = 0; done < entries.Count; )
             {
                 var rest = done == 0 ? entries : [.. entries.Skip(done)];
                 var values = await _values.FetchAsync(WantedValues(rest), cancellationToken);
-                if (!Fit(rest, values))
-                {
-                    return false;
-                }
+                CheckBytes(offer, rest, values);
                 await _writer.AppendAsync(rest, values, CancellationToken.None);
                 done += values.Length;
                 _progress?.Report(new SyncProgress(_state.StagedSize, end, _state.Bytes));
             }
         }
-        return true;
+        return _state.Tree.Root(end) == offer.Head.LogRoot;
+    }
+
+    /// <summary>
+    /// Whether the next entries stand in the log of the offered head: the whole root tells of the last ones, a consistency proof of the others. Without it a liar
+    /// could fill the disk, or the log's byte limit, before the root tells.
+    /// </summary>
+    async Task<bool> BelongAsync(Offer offer, IReadOnlyList<LogEntry> entries, CancellationToken cancellationToken)
+    {
+        var before = _state.StagedSize;
+        var (size, head) = (before + (ulong)entries.Count, offer.Head);
+        _state.Tree.AppendRange([.. entries.Select(e => e.LeafHash)]);
+        var root = _state.Tree.Root(size);
+        _state.Tree.TruncateTo(before);
+        if (size == head.TreeSize)
+        {
+            return root == head.LogRoot;
+        }
+        var proof = await offer.Remote.ConsistencyProofAsync(_options.Identity.Id, size, head.TreeSize, cancellationToken);
+        return MerkleProof.VerifyConsistency(size, head.TreeSize, root, head.LogRoot, proof).IsVerified;
     }
 
     // Each value once, and none that is held already.
@@ -272,14 +287,17 @@ sealed class SyncSession
         return wanted;
     }
 
-    bool Fit(IReadOnlyList<LogEntry> entries, ReadOnlyMemory<byte>?[] values)
+    void CheckBytes(Offer offer, IReadOnlyList<LogEntry> entries, ReadOnlyMemory<byte>?[] values)
     {
         var bytes = _state.Bytes;
         for (var i = 0; i < values.Length; i++)
         {
             bytes += (ulong)(entries[i].Key.Length + (values[i]?.Length ?? 0));
         }
-        return bytes <= _limits.MaxBytes;
+        if (bytes > _limits.MaxBytes)
+        {
+            throw new RemoteFaultException(offer.Remote, "limit", $"more than {_limits.MaxBytes} bytes of keys and values");
+        }
     }
 
     /// <summary>All entries are staged and hash to the head: checks the map, the map history and the other heads against them, and commits.</summary>

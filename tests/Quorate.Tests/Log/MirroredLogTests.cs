@@ -64,12 +64,12 @@ public sealed class MirroredLogTests : IDisposable
         {
             var calls = 0;
             var failing = new ScriptedLogSource(log);
-            failing.OnEntries = entries =>
+            failing.OnConsistency = (first, second) =>
             {
                 failing.IsDown = ++calls == 7;
-                return entries;
+                return log.ConsistencyProof(first, second);
             };
-            // The seventh answer still comes, with its values missing: the remote went down behind it.
+            // The seventh answer still comes and is proved, with its values missing: the remote went down behind it.
             Assert.IsType<SyncOutcome.Failed>(await SyncAsync(mirror, failing));
             Assert.Null(mirror.Head);
             Assert.Throws<ArgumentOutOfRangeException>(() => mirror.Entries(0, 0));
@@ -292,7 +292,7 @@ public sealed class MirroredLogTests : IDisposable
     }
 
     [Fact]
-    public async Task SyncAsync_after_a_liar_used_up_the_byte_limit_takes_the_honest_remote()
+    public async Task SyncAsync_with_a_liar_that_would_use_up_the_byte_limit_takes_the_honest_remote()
     {
         await using var log = await PublishAsync(30);
         await using var mirror = await OpenAsync(entriesPerCall: 10);
@@ -307,34 +307,57 @@ public sealed class MirroredLogTests : IDisposable
             .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 
         Assert.IsType<SyncOutcome.Advanced>(outcome);
-        Assert.Equal(("http://liar.test", "limit"), (outcome.Faults[0].Remote, outcome.Faults[0].Code));
+        Assert.Equal(("http://liar.test", "wrong-entries"), (outcome.Faults[0].Remote, outcome.Faults[0].Code));
         Assert.Equal(log.Head, mirror.Head);
     }
 
     [Fact]
-    public async Task SyncAsync_with_more_left_by_an_interrupted_lie_than_the_limit_starts_over_and_succeeds()
+    public async Task SyncAsync_keeps_nothing_of_entries_that_are_not_in_the_signed_log()
     {
         await using var log = await PublishAsync(30);
-        var padding = new string('x', 1000);
-        await using (var mirror = await OpenAsync(entriesPerCall: 10))
+        await using var mirror = await OpenAsync(entriesPerCall: 10);
+        var liar = new ScriptedLogSource(log)
         {
-            var calls = 0;
-            var liar = new ScriptedLogSource(log);
-            liar.OnEntries = entries =>
-            {
-                liar.IsDown = ++calls == 2;
-                return [.. entries.Select(e => Entry(e.Index, $"{padding}{e.Index}", e.ValueDigest))];
-            };
-            Assert.IsType<SyncOutcome.Failed>(await SyncAsync(mirror, liar));
-        }
-        await using var reopened = await OpenAsync(entriesPerCall: 10);
+            OnEntries = entries => [.. entries.Select(e => Entry(e.Index, $"junk {e.Index}", e.ValueDigest))],
+        };
 
-        var outcome = await reopened
-            .SyncAsync([new ScriptedLogSource(log)], new(100, 15_000, 100), null, TestContext.Current.CancellationToken)
-            .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        Assert.IsType<SyncOutcome.Failed>(await SyncAsync(mirror, liar));
 
-        Assert.IsType<SyncOutcome.Advanced>(outcome);
-        Assert.Equal(log.Head, reopened.Head);
+        Assert.Equal(0, liar.ValueCalls);
+        Assert.Empty(Directory.GetFiles(_mirror.Folder, "*.wal"));
+    }
+
+    [Fact]
+    public async Task SyncAsync_with_a_remote_that_lies_late_keeps_what_it_gave_before()
+    {
+        await using var log = await PublishAsync(30);
+        await using var mirror = await OpenAsync(entriesPerCall: 10);
+        var liar = new ScriptedLogSource(log)
+        {
+            OnEntries = entries => entries[0].Index < 20 ? entries : [.. entries.Select(e => Entry(e.Index, "junk", e.ValueDigest))],
+        };
+        var honest = new ScriptedLogSource(log);
+
+        Assert.IsType<SyncOutcome.Advanced>(await SyncAsync(mirror, liar, honest));
+
+        Assert.Equal(1, honest.EntryCalls);
+        Assert.Equal(log.Head, mirror.Head);
+    }
+
+    [Fact]
+    public async Task SyncAsync_after_the_byte_limit_was_raised_goes_on_where_it_stopped()
+    {
+        await using var log = await PublishAsync(30);
+        await using var mirror = await OpenAsync(entriesPerCall: 10);
+        var source = new ScriptedLogSource(log);
+        var low = await mirror.SyncAsync([source], new(100, 300, 100), null, TestContext.Current.CancellationToken);
+        Assert.Equal("limit", Assert.Single(Assert.IsType<SyncOutcome.Failed>(low).Faults).Code);
+        var before = source.EntryCalls;
+
+        Assert.IsType<SyncOutcome.Advanced>(await SyncAsync(mirror, source));
+
+        Assert.InRange(source.EntryCalls - before, 1, 2);
+        Assert.Equal(log.Head, mirror.Head);
     }
 
     [Theory]
