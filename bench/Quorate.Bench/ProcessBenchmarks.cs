@@ -98,13 +98,14 @@ static class ProcessBenchmarks
 
     static async Task<(string Output, double Wall, double Cpu)> RunAsync(ProcessStartInfo start)
     {
+        var before = ChildCpu.Total;
         var began = Stopwatch.GetTimestamp();
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"{start.FileName} did not start");
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         var wall = Stopwatch.GetElapsedTime(began).TotalSeconds;
         return process.ExitCode == 0
-            ? (output, wall, process.TotalProcessorTime.TotalSeconds)
+            ? (output, wall, (ChildCpu.Total - before).TotalSeconds)
             : throw new InvalidOperationException($"{start.FileName} ended with {process.ExitCode}");
     }
 }
