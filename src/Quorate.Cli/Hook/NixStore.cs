@@ -112,6 +112,11 @@ sealed class NixStore(string program, string? store, string? storeDir = null)
             RedirectStandardError = true,
             UseShellExecute = false,
         };
+        // A path that the store does not have would be looked for at every substituter, which takes seconds where one is down.
+        foreach (var argument in (string[])["--option", "substitute", "false"])
+        {
+            start.ArgumentList.Add(argument);
+        }
         if (store is not null)
         {
             start.ArgumentList.Add("--store");

@@ -33,6 +33,7 @@ sealed class CliFixture : IDisposable
             #!/bin/sh
             echo "$@" >>'{{this["nix-store.args"]}}'
             {{body}}
+            [ "$1" = --option ] && shift 3
             [ "$1" = --store ] && shift 2
             [ "$1" = --query ] && { printf '%s\n' {{Hello}} {{Secret}}; exit 0; }
             shift

@@ -229,7 +229,15 @@ public sealed class HookTests : IDisposable
             Ancestors = generation => generation == 2 ? "nix-build\0g.nix\0--store\0/tmp/a store\0" : "sh\0--store\0/wrong\0",
         };
         await hook.RunAsync(CancellationToken.None);
-        Assert.StartsWith("--store /tmp/a store --dump-db", File.ReadAllText(_f["nix-store.args"]), StringComparison.Ordinal);
+        Assert.Contains("--store /tmp/a store --dump-db", File.ReadAllText(_f["nix-store.args"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_asks_no_substituter_about_a_path_that_is_not_there()
+    {
+        _f.NixStore();
+        await _f.Hook("unix:///nowhere", CliFixture.Hello).RunAsync(CancellationToken.None);
+        Assert.StartsWith("--option substitute false", File.ReadAllText(_f["nix-store.args"]), StringComparison.Ordinal);
     }
 
     [Fact]
