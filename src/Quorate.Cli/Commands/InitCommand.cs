@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text;
 using Quorate.Cli.Hook;
+using Quorate.Cli.Rendering;
 using Quorate.Core;
 using Quorate.Core.Files;
 using Quorate.Crypto;
@@ -25,7 +26,14 @@ static class InitCommand
         };
         var state = new Option<string?>("--state") { Description = "Where logs are kept", HelpName = "DIR" };
         var name = new Option<string?>("--name") { Description = "The builder's name (default: this machine's)", HelpName = "NAME" };
-        var command = new Command("init", "Write a commented configuration with a first builder, key and log") { config, state, name };
+        var json = CommandLine.Json();
+        var command = new Command("init", "Write a commented configuration with a first builder, key and log")
+        {
+            config,
+            state,
+            name,
+            json,
+        };
         command.Teach(
             "Makes a key, and a node with one log of protocol nix that listens on 127.0.0.1 only. Nothing is published before you install\n"
                 + "the hook or submit something. Existing files are never overwritten.",
@@ -57,10 +65,22 @@ static class InitCommand
                     await GiveToServiceAsync(host, keyFile, cancellationToken);
                 }
                 DurableFile.Create(file, Encoding.UTF8.GetBytes(Text(builder, Path.GetFileName(keyFile), stateFolder, control)));
+                var logId = LogId.Compute(Protocol.Nix, key.PublicKey);
+                if (parse.GetValue(json))
+                {
+                    await host.WriteJsonAsync(w =>
+                    {
+                        w.WriteString("configuration", file);
+                        w.WriteString("privateKey", keyFile);
+                        w.WriteString("publicKey", key.PublicKey.ToString());
+                        w.WriteString("logId", logId.Text);
+                    });
+                    return ExitCode.Ok;
+                }
                 host.Out.WriteLine($"configuration  {file}");
                 host.Out.WriteLine($"private key    {keyFile} (keep it: it is the builder's identity)");
                 host.Out.WriteLine($"public key     {key.PublicKey}");
-                host.Out.WriteLine($"log id         {LogId.Compute(Protocol.Nix, key.PublicKey)} (nix)");
+                host.Out.WriteLine($"log id         {logId} (nix)");
                 host.Out.WriteLine($"start it with  quorated --config {file}");
                 return ExitCode.Ok;
             }

@@ -102,7 +102,8 @@ static class NixDoctorCommand
     static NixSettings FromFile(string file)
     {
         var folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
-        return NixSettings.ParseFile(File.ReadAllText(file), included => TryRead(Path.Combine(folder, included)));
+        var text = TryRead(file) ?? throw new CliException($"--nix-conf: {file} cannot be read");
+        return NixSettings.ParseFile(text, included => TryRead(Path.Combine(folder, included)));
     }
 
     static async Task<NixSettings?> FromNixAsync(CliHost host, List<Finding> findings, CancellationToken cancellationToken)

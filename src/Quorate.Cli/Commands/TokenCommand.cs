@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Quorate.Cli.Rendering;
 using Quorate.Crypto.Tokens;
 
 namespace Quorate.Cli.Commands;
@@ -12,10 +13,12 @@ static class TokenCommand
     {
         var name = new Argument<string>("NAME") { Description = "The token's name" };
         var output = new Option<string?>("--output") { Description = "The private token file (default: NAME.token)", HelpName = "FILE" };
+        var json = CommandLine.Json();
         var command = new Command("new", "Make a write token: a private file for the client, a public line for node.tokens")
         {
             name,
             output,
+            json,
         };
         command.Teach(
             "Clients get the file (TRUSTIX_TOKEN=FILE for Trustix's own). A token is a bearer secret: what it sends can be replayed by who sees\n"
@@ -23,13 +26,23 @@ static class TokenCommand
             "quorate token new ci",
             "quorate token new ci --output /etc/quorate/ci.token"
         );
-        command.SetAction(parse =>
+        command.SetAction(async parse =>
         {
             using var token = TrustixToken.Generate(parse.GetRequiredValue(name));
             var path = parse.GetValue(output) ?? token.Name + ".token";
             token.Write(path);
-            host.Error.WriteLine($"Wrote the private token to {path}. Accept it by adding this to node.tokens:");
-            host.Out.WriteLine(token.PublicToken.ToString());
+            if (parse.GetValue(json))
+            {
+                await host.WriteJsonAsync(w =>
+                {
+                    w.WriteString("name", token.Name);
+                    w.WriteString("file", path);
+                    w.WriteString("publicToken", token.PublicToken.ToString());
+                });
+                return ExitCode.Ok;
+            }
+            await host.Error.WriteLineAsync($"Wrote the private token to {path}. Accept it by adding this to node.tokens:");
+            await host.Out.WriteLineAsync(token.PublicToken.ToString());
             return ExitCode.Ok;
         });
         return command;

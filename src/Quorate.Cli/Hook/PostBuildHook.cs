@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Quorate.Nix;
 using Quorate.Nix.Publishing;
 using Quorate.Sources.Control;
@@ -17,8 +19,15 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
     static readonly TimeSpan s_factsDeadline = TimeSpan.FromSeconds(8);
     static readonly TimeSpan s_deliveryDeadline = TimeSpan.FromSeconds(2);
 
+    /// <summary>After a node was too slow, builds of this time only spool: Nix waits for every hook, so each attempt delays a build.</summary>
+    static readonly TimeSpan s_pause = TimeSpan.FromSeconds(30);
+
+    const string PauseNote = "pause-until";
+
     /// <summary>Command lines of this process's ancestors, by generation; a seam for tests.</summary>
     public Func<int, string?> Ancestors { get; init; } = BuildStore.AncestorCommandLine;
+
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>Does the work and says in one line what became of it; empty when there is nothing to say.</summary>
     public async Task<string> RunAsync(CancellationToken cancellationToken)
@@ -93,7 +102,7 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
                 filter.Judge(fact.Claim.Path.ToString(), Deriver(fact), fact.Claim.References.Select(r => r.ToString()))
                     is PublishVerdict.Withheld held
                     ? $"withhold  {fact.Claim.Path}\n            {held.Rule}: {held.Reason}"
-                    : $"publish   {fact.Claim.Path}\n            {System.Text.Encoding.ASCII.GetString(fact.Claim.ToBytes())}"
+                    : $"publish   {fact.Claim.Path}\n            {Encoding.ASCII.GetString(fact.Claim.ToBytes())}"
             );
         }
         return lines;
@@ -108,6 +117,10 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
         PublishFilter? filter = null;
         var items = Items(facts);
         var name = options.Log ?? "";
+        if (spool is not null && IsPaused(spool))
+        {
+            return Undelivered("the node was too slow a moment ago", facts, Known(spool), name);
+        }
         try
         {
             await using var client = Client();
@@ -135,6 +148,7 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
         }
         catch (OperationCanceledException)
         {
+            spool?.TryWriteNote(PauseNote, Encoding.ASCII.GetBytes(Number((Clock.GetUtcNow() + s_pause).ToUnixTimeMilliseconds())));
             return Undelivered("the node is too slow", facts, filter ?? Known(spool), name);
         }
         catch (Exception e) when (e is IOException or FormatException)
@@ -142,6 +156,18 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
             return Undelivered(e.Message.Split('\n')[0], facts, filter ?? Known(spool), name);
         }
     }
+
+    /// <summary>A time further ahead than any pause comes from a clock that was set back, and means nothing.</summary>
+    bool IsPaused(HookSpool spool)
+    {
+        var now = Clock.GetUtcNow().ToUnixTimeMilliseconds();
+        return spool.ReadNote(PauseNote) is { } note
+            && long.TryParse(Encoding.ASCII.GetString(note), NumberStyles.None, CultureInfo.InvariantCulture, out var until)
+            && until > now
+            && until - now <= s_pause.TotalMilliseconds;
+    }
+
+    static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
 
     PublishFilter? Known(HookSpool? spool) => spool is null ? null : KnownFilter.Load(spool, options.Log);
 

@@ -109,7 +109,16 @@ public static class NixDoctor
         var others = stated.Where(key => gateKey is null || key != gateKey).ToList();
         if (gateKey is null)
         {
-            if (stated.Count > 1)
+            if (stated.Contains(DefaultPublicKey, StringComparer.Ordinal))
+            {
+                yield return new NixFinding(
+                    FindingSeverity.Bypass,
+                    "trusted-public-keys",
+                    "what cache.nixos.org signed is taken without the gate's consent, from whatever substituter or copy it comes",
+                    "trusted-public-keys = <the content of the gate's public key file>"
+                );
+            }
+            else if (stated.Count > 1)
             {
                 yield return new NixFinding(
                     FindingSeverity.Warning,

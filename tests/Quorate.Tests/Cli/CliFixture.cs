@@ -65,10 +65,11 @@ sealed class CliFixture : IDisposable
     public Task<string> HookAsync(string? node, string paths, string? log = null) =>
         Hook(node, paths, log).RunAsync(CancellationToken.None);
 
-    public PostBuildHook Hook(string? node, string paths, string? log = null) =>
+    public PostBuildHook Hook(string? node, string paths, string? log = null, TimeProvider? clock = null) =>
         new(Options(node, log), name => name == "OUT_PATHS" ? paths : null, address => new RawControlTransport(address))
         {
             Ancestors = _ => null,
+            Clock = clock ?? TimeProvider.System,
         };
 
     public SpoolState SpoolState()

@@ -91,6 +91,41 @@ public sealed class HookTests : IDisposable
         Assert.Equal(1, _f.SpoolState().Batches);
     }
 
+    [Fact]
+    public async Task Run_after_one_that_was_too_slow_spools_without_asking()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"));
+        node.Accepts("alice");
+        node.Hangs = true;
+        await _f.HookAsync(node.Address, CliFixture.Hello);
+        node.Hangs = false;
+        Assert.Contains("a moment ago", await _f.HookAsync(node.Address, CliFixture.Secret), StringComparison.Ordinal);
+        Assert.Equal(2, _f.SpoolState().Batches);
+        Assert.Empty(node.Requests);
+    }
+
+    [Fact]
+    public async Task Run_a_while_after_one_that_was_too_slow_delivers_both()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"));
+        node.Accepts("alice");
+        node.Hangs = true;
+        await _f.HookAsync(node.Address, CliFixture.Hello);
+        node.Hangs = false;
+        await _f.Hook(node.Address, CliFixture.Secret, clock: new LaterTime(TimeSpan.FromSeconds(31))).RunAsync(CancellationToken.None);
+        Assert.Equal(0, _f.SpoolState().Batches);
+        Assert.Equal(2, node.Requests.Count);
+    }
+
+    sealed class LaterTime(TimeSpan by) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + by;
+    }
+
     [Theory]
     [InlineData(429, "resource_exhausted")]
     [InlineData(503, "unavailable")]

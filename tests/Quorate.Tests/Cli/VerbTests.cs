@@ -216,6 +216,25 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public async Task Token_new_and_init_print_json_on_request()
+    {
+        var (_, token, _) = await _f.RunAsync("token", "new", "ci", "--output", _f["ci.token"], "--json");
+        var (_, init, _) = await _f.RunAsync("init", "--config", _f["q.yaml"], "--state", _f["state"], "--name", "alice", "--json");
+        using var tokenDocument = System.Text.Json.JsonDocument.Parse(token);
+        using var initDocument = System.Text.Json.JsonDocument.Parse(init);
+        Assert.StartsWith("ci:", tokenDocument.RootElement.GetProperty("publicToken").GetString(), StringComparison.Ordinal);
+        Assert.Equal(_f["q.yaml"], initDocument.RootElement.GetProperty("configuration").GetString());
+    }
+
+    [Fact]
+    public async Task Doctor_nix_of_a_missing_file_names_it_in_words()
+    {
+        var (exit, _, error) = await _f.RunAsync("doctor", "nix", "--gate", "http://127.0.0.1:8098", "--nix-conf", _f["missing.conf"]);
+        Assert.Equal(1, exit);
+        Assert.Equal($"quorate: --nix-conf: {_f["missing.conf"]} cannot be read\n", error);
+    }
+
+    [Fact]
     public async Task Log_id_is_what_Trustix_computes()
     {
         var (_, output, _) = await _f.RunAsync("log", "id", "--protocol", "nix", "--key", "2uy8gNIOYEewTiV7iB7cUxBGpXxQtdlFepFoRvJTCJo=");

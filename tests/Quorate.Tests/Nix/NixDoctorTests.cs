@@ -90,6 +90,16 @@ public sealed class NixDoctorTests
         );
 
     [Fact]
+    public void Examine_without_the_gates_key_still_knows_that_the_default_cache_is_not_the_gate()
+    {
+        var settings = NixSettings.ParseFile("substituters = http://127.0.0.1:8098", _ => null);
+        Assert.Contains(
+            NixDoctor.Examine(settings, s_gate, gateKey: null),
+            finding => finding is { Setting: "trusted-public-keys", Severity: FindingSeverity.Bypass }
+        );
+    }
+
+    [Fact]
     public void Examine_optional_include_that_is_missing_is_no_problem() =>
         Assert.All(Examine(Good + "\n!include /missing.conf"), finding => Assert.Equal(FindingSeverity.Good, finding.Severity));
 
