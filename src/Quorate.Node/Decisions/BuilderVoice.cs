@@ -50,7 +50,24 @@ sealed class BuilderVoice
                 asked.Add(source.AskAsync(input, keyForms, cancellationToken).AsTask());
             }
         }
-        return Combine(await Task.WhenAll(asked));
+        try
+        {
+            await Task.WhenAll(asked).WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && asked.Exists(a => a.IsCompletedSuccessfully))
+        {
+            // A cache that hangs must not silence the builder's own log.
+        }
+        var answers = new List<SourceAnswer>(asked.Count);
+        foreach (var answer in asked)
+        {
+            answers.Add(
+                answer.IsCompletedSuccessfully
+                    ? await answer
+                    : new SourceAnswer(new Testimony.Unavailable(Builder, "not all of its sources answered in time"), SourceAnswer.Short)
+            );
+        }
+        return Combine(answers);
     }
 
     internal SourceAnswer Combine(IReadOnlyList<SourceAnswer> answers)

@@ -83,6 +83,11 @@ sealed partial class TestimonyGathering(DecisionPorts ports, TimeProvider time, 
                     : $"no answer within {ports.TimeLimit.TotalSeconds:0.###} s";
                 for (var i = 0; i < outstanding.Length; i++)
                 {
+                    if (!settled && outstanding[i] is { } late && model.Voices[i].Sources.Length > 1)
+                    {
+                        // Ends with the limit that has just passed, and has what the builder's other sources said until then.
+                        answers[i] = await late;
+                    }
                     answers[i] ??= new SourceAnswer(new Testimony.Unavailable(model.Voices[i].Builder, reason), SourceAnswer.Short);
                 }
                 return;

@@ -177,6 +177,17 @@ public sealed class DecisionServiceTests
     }
 
     [Fact]
+    public async Task DecideAsync_cache_that_hangs_does_not_silence_the_log_of_the_same_builder()
+    {
+        _setup.Cache("alice").OnAsk = (_, _) => new TaskCompletionSource<Testimony>().Task;
+        _setup.Mirror("alice", "alice-log").Add("key", "logged");
+        var deciding = DecideAsync(_setup.Service("alice"));
+        await _setup.Time.TimerArmedAsync(TimeSpan.FromSeconds(5));
+        _setup.Time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal("logged", ValueOf(await deciding.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)));
+    }
+
+    [Fact]
     public async Task DecideAsync_slow_source_that_cannot_change_the_verdict_is_not_waited_for()
     {
         _setup.Mirror("alice").Add("key", "A");
