@@ -28,7 +28,7 @@ static class TokenCommand
         );
         command.SetAction(async parse =>
         {
-            using var token = TrustixToken.Generate(parse.GetRequiredValue(name));
+            using var token = Generate(parse.GetRequiredValue(name));
             var path = parse.GetValue(output) ?? token.Name + ".token";
             token.Write(path);
             if (parse.GetValue(json))
@@ -46,5 +46,17 @@ static class TokenCommand
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    static TrustixToken Generate(string name)
+    {
+        try
+        {
+            return TrustixToken.Generate(name);
+        }
+        catch (ArgumentException)
+        {
+            throw new CliException($"'{name}' cannot be the name of a token: it must be printable, without colon and white space");
+        }
     }
 }

@@ -216,6 +216,14 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public async Task Token_new_with_a_name_that_no_token_can_have_says_so()
+    {
+        var (exit, _, error) = await _f.RunAsync("token", "new", "a:b", "--output", _f["ci.token"]);
+        Assert.Equal(1, exit);
+        Assert.StartsWith("quorate: 'a:b' cannot be the name of a token", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Token_new_and_init_print_json_on_request()
     {
         var (_, token, _) = await _f.RunAsync("token", "new", "ci", "--output", _f["ci.token"], "--json");
