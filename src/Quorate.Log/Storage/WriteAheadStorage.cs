@@ -1,6 +1,5 @@
 using Microsoft.Win32.SafeHandles;
 using Quorate.Core;
-using Quorate.Core.Files;
 
 namespace Quorate.Log.Storage;
 

@@ -122,7 +122,7 @@ public sealed class QueryMisbehaviourTests : IAsyncLifetime
             .LookupAsync(Encoding.UTF8.GetBytes(key), TestContext.Current.CancellationToken)
             .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 
-    static Task SubmitAsync(TemporaryLog log, params (string Key, string Value)[] items) =>
+    static Task<SubmitResult> SubmitAsync(TemporaryLog log, params (string Key, string Value)[] items) =>
         log.Log.SubmitAsync(
             [.. items.Select(i => new SubmitItem(Encoding.UTF8.GetBytes(i.Key), Encoding.UTF8.GetBytes(i.Value)))],
             TestContext.Current.CancellationToken
