@@ -10,6 +10,12 @@ namespace Quorate.Log.Mirroring;
 /// </summary>
 sealed class SyncSession
 {
+    /// <summary>What a remote may take to answer for entries before another one is tried: this long, and so long for each entry.</summary>
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
+    /// <inheritdoc cref="s_patience"/>
+    static readonly TimeSpan s_patiencePerEntry = TimeSpan.FromMilliseconds(20);
+
     readonly MirroredLogOptions _options;
     readonly LogState _state;
     readonly MirrorWriter _writer;
@@ -36,7 +42,7 @@ sealed class SyncSession
     {
         _cleared = cleared;
         (_options, _state, _writer, _remotes, _limits, _progress) = (options, state, writer, remotes, limits, progress);
-        _values = new ValueFetcher(remotes, limits, options.ValueConcurrency, Report);
+        _values = new ValueFetcher(remotes, limits, options.ValueConcurrency, options.Time, Report);
     }
 
     LogHead? Current => _state.Snapshot?.Head;
@@ -75,7 +81,8 @@ sealed class SyncSession
                 return outcome;
             }
         }
-        if (await FindRewriteAsync(cancellationToken) is { } rewritten)
+        var search = new RewriteSearch(_options, _limits, _cleared, Report);
+        if (await search.FindAsync(Current, _suspects, cancellationToken) is { } rewritten)
         {
             return new SyncOutcome.Misbehaving(rewritten, Faults());
         }
@@ -235,14 +242,17 @@ sealed class SyncSession
     async Task<bool> FetchRestAsync(Offer offer, CancellationToken cancellationToken)
     {
         var fetcher = new EntryFetcher(offer.Remote, _options.Identity.Id, _options.EntriesPerCall);
-        var end = offer.Head.TreeSize;
+        var (begin, end) = (_state.StagedSize, offer.Head.TreeSize);
+        var taken = TimeSpan.Zero;
         while (_state.StagedSize < end)
         {
+            var asked = _options.Time.GetTimestamp();
             var entries = await fetcher.SomeAsync(_state.StagedSize, end, cancellationToken);
             if (!await BelongAsync(offer, entries, cancellationToken))
             {
                 return false;
             }
+            taken += _options.Time.GetElapsedTime(asked);
             for (var done = 0; done < entries.Count; )
             {
                 var rest = done == 0 ? entries : [.. entries.Skip(done)];
@@ -251,6 +261,11 @@ sealed class SyncSession
                 await _writer.AppendAsync(rest, values, CancellationToken.None);
                 done += values.Length;
                 _progress?.Report(new SyncProgress(_state.StagedSize, end, _state.Bytes));
+            }
+            if (_remotes.Count > 1 && _state.StagedSize < end && taken > s_patience + (_state.StagedSize - begin) * s_patiencePerEntry)
+            {
+                // What it gave is checked and stays; somebody else may go on from there.
+                throw new RemoteFaultException(offer.Remote, "slow", $"{_state.StagedSize - begin} entries in {taken.TotalSeconds:0} s");
             }
         }
         return _state.Tree.Root(end) == offer.Head.LogRoot;
@@ -340,82 +355,6 @@ sealed class SyncSession
         }
     }
 
-    /// <summary>
-    /// Nothing led to a newer head although one is signed. If some remote's whole log hashes to that head, and begins otherwise than the log that we verified, then the
-    /// log rewrote itself.
-    /// </summary>
-    async Task<Misbehaviour?> FindRewriteAsync(CancellationToken cancellationToken)
-    {
-        foreach (var suspect in _suspects)
-        {
-            if (Current is not { } current)
-            {
-                return null;
-            }
-            // Reading a whole log again is dear: once for each remote and head.
-            if (!_cleared.Add((suspect.Remote.Remote, suspect.Head.SignedDigest())))
-            {
-                continue;
-            }
-            try
-            {
-                var tree = suspect.IsMapHistory
-                    ? await MapHistoryTreeAsync(suspect, cancellationToken)
-                    : await LogTreeAsync(suspect, cancellationToken);
-                var (kind, earlierSize, laterSize, earlierRoot, laterRoot) = suspect.IsMapHistory
-                    ? (
-                        MisbehaviourKind.RewrittenMapHistory,
-                        current.MhTreeSize,
-                        suspect.Head.MhTreeSize,
-                        current.MhRoot,
-                        suspect.Head.MhRoot
-                    )
-                    : (MisbehaviourKind.RewrittenLog, current.TreeSize, suspect.Head.TreeSize, current.LogRoot, suspect.Head.LogRoot);
-                if (tree.Root(laterSize) == laterRoot && tree.Root(earlierSize) is var prefix && prefix != earlierRoot)
-                {
-                    return HeadChecks.Rewritten(kind, current, suspect.Head, prefix, tree, earlierSize, laterSize, Now);
-                }
-            }
-            catch (RemoteFaultException e)
-            {
-                Report(e.Fault);
-            }
-            catch (LogSourceException e)
-            {
-                // Not read to its end, so nothing was learnt.
-                _cleared.Remove((suspect.Remote.Remote, suspect.Head.SignedDigest()));
-                Report(new RemoteFault(suspect.Remote.Remote, "unreachable", e.Message));
-            }
-        }
-        return null;
-    }
-
-    async Task<MerkleTree> LogTreeAsync(Offer offer, CancellationToken cancellationToken)
-    {
-        var fetcher = new EntryFetcher(offer.Remote, _options.Identity.Id, _options.EntriesPerCall);
-        var tree = new MerkleTree();
-        ulong bytes = 0;
-        while (tree.Size < offer.Head.TreeSize)
-        {
-            var entries = await fetcher.SomeAsync(tree.Size, offer.Head.TreeSize, cancellationToken);
-            bytes += (ulong)entries.Sum(e => (long)e.Key.Length);
-            if (bytes > _limits.MaxBytes)
-            {
-                throw new RemoteFaultException(offer.Remote, "limit", $"more than {_limits.MaxBytes} bytes of keys");
-            }
-            tree.AppendRange([.. entries.Select(e => e.LeafHash)]);
-        }
-        return tree;
-    }
-
-    async Task<MerkleTree> MapHistoryTreeAsync(Offer offer, CancellationToken cancellationToken)
-    {
-        var fetcher = new EntryFetcher(offer.Remote, _options.Identity.Id, _options.EntriesPerCall);
-        var tree = new MerkleTree();
-        tree.AppendRange([.. await fetcher.MapHistoryAsync(0, offer.Head.MhTreeSize, cancellationToken)]);
-        return tree;
-    }
-
     void Report(RemoteFault fault)
     {
         lock (_faultLock)
@@ -434,6 +373,8 @@ sealed class SyncSession
             return [.. _faults];
         }
     }
-
-    sealed record Offer(ILogSource Remote, LogHead Head, bool IsMapHistory = false);
 }
+
+/// <summary>A head that a remote showed, signed by the log.</summary>
+/// <param name="IsMapHistory">What the remote gave for it was wrong in its map history, not in its log.</param>
+sealed record Offer(ILogSource Remote, LogHead Head, bool IsMapHistory = false);

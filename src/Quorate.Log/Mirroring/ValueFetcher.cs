@@ -6,8 +6,17 @@ namespace Quorate.Log.Mirroring;
 /// Fetches values during one synchronisation, several at a time, from whichever remote has them. A value that no remote gives is not an error; a remote that gives
 /// other bytes, or keeps failing, is asked no more.
 /// </summary>
-sealed class ValueFetcher(IReadOnlyList<ILogSource> remotes, MirrorLimits limits, int concurrency, Action<RemoteFault> report)
+sealed class ValueFetcher(
+    IReadOnlyList<ILogSource> remotes,
+    MirrorLimits limits,
+    int concurrency,
+    TimeProvider time,
+    Action<RemoteFault> report
+)
 {
+    /// <summary>A value that took longer counts like a failure as long as another remote may be quicker.</summary>
+    static readonly TimeSpan s_slow = TimeSpan.FromSeconds(5);
+
     /// <summary>A remote that fails this often in a row is down, or withholds everything: the rest must not wait for it.</summary>
     const int MaxFailuresInARow = 16;
 
@@ -54,6 +63,7 @@ sealed class ValueFetcher(IReadOnlyList<ILogSource> remotes, MirrorLimits limits
             }
             try
             {
+                var asked = time.GetTimestamp();
                 var value = await remotes[i].ValueAsync(digest, cancellationToken);
                 if (value.Length > _maxValue)
                 {
@@ -66,7 +76,14 @@ sealed class ValueFetcher(IReadOnlyList<ILogSource> remotes, MirrorLimits limits
                 }
                 else
                 {
-                    Volatile.Write(ref _failuresInARow[i], 0);
+                    if (time.GetElapsedTime(asked) <= s_slow || !IsAnotherLeft(i))
+                    {
+                        Volatile.Write(ref _failuresInARow[i], 0);
+                    }
+                    else if (Interlocked.Increment(ref _failuresInARow[i]) == MaxFailuresInARow)
+                    {
+                        report(new RemoteFault(remotes[i].Remote, "slow", $"more than {s_slow.TotalSeconds:0} s for each value"));
+                    }
                     return value;
                 }
             }
@@ -79,5 +96,17 @@ sealed class ValueFetcher(IReadOnlyList<ILogSource> remotes, MirrorLimits limits
             }
         }
         return null;
+    }
+
+    bool IsAnotherLeft(int remote)
+    {
+        for (var i = 0; i < remotes.Count; i++)
+        {
+            if (i != remote && Volatile.Read(ref _failuresInARow[i]) < MaxFailuresInARow)
+            {
+                return true;
+            }
+        }
+        return false;
     }
 }
