@@ -13,10 +13,12 @@ build_lock() {
     fi
 }
 
-# No compiler server, MSBuild node or MSBuild server stays behind.
+# No compiler server, MSBuild node or MSBuild server stays behind. Advisories are asked for in continuous integration only: without a
+# network that question costs minutes and a page of warnings.
 dotnet_build() {
     DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 dotnet build "$@" \
-        --nologo --verbosity quiet -consoleLoggerParameters:NoSummary --disable-build-servers -nodeReuse:false -p:UseSharedCompilation=false 9>&-
+        --nologo --verbosity quiet -consoleLoggerParameters:NoSummary --disable-build-servers -nodeReuse:false -p:UseSharedCompilation=false \
+        -p:NuGetAudit="$([ "${CI:-}" = true ] && echo true || echo false)" 9>&-
 }
 
 # Everything that goes into a program; a deleted file shows as a newer folder.
