@@ -46,7 +46,7 @@ nix_find_way() {
 # nix_forget_shared_store removes the default store that nix_find_way allowed us to make.
 nix_forget_shared_store() {
     if [ "${nix_way:-}" = shared ]; then
-        chmod -R u+w /nix 2>/dev/null
+        chmod -R u+w /nix 2>/dev/null || true
         rm -rf /nix
     fi
 }
