@@ -20,6 +20,8 @@ declare -A cache_port node_port node_pid cache_pid path
 
 finish() {
     local code=$?
+    # Every part of the clean-up is tried, whatever became of the part before.
+    set +e
     trap - EXIT INT TERM
     service_stop_all
     nix_forget_shared_store
