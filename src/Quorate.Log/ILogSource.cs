@@ -32,6 +32,7 @@ public interface ILogSource
 }
 
 /// <summary>A remote failed: unreachable, slow, over a limit, or speaking garbage. Says nothing about the log itself.</summary>
+/// <remarks>The message does not name the remote: whoever reports it does, once (<see cref="RemoteFault"/>).</remarks>
 public sealed class LogSourceException : IOException
 {
     public LogSourceException(string message)

@@ -27,7 +27,7 @@ public sealed class ScriptedLogSource(ILogView served, string remote = "http://r
     public Task<LogHead> HeadAsync(LogId log, CancellationToken cancellationToken)
     {
         Answer(cancellationToken);
-        var head = served.Head ?? throw new LogSourceException($"{remote}: no head");
+        var head = served.Head ?? throw new LogSourceException("no head");
         return Task.FromResult(OnHead?.Invoke(head) ?? head);
     }
 
@@ -74,7 +74,7 @@ public sealed class ScriptedLogSource(ILogView served, string remote = "http://r
         Interlocked.Increment(ref _valueCalls);
         var value = await served.ValueAsync(digest, cancellationToken);
         value = OnValue is null ? value : OnValue(digest, value);
-        return value ?? throw new LogSourceException($"{remote}: no such value");
+        return value ?? throw new LogSourceException("no such value");
     }
 
     void Answer(CancellationToken cancellationToken)
@@ -82,7 +82,7 @@ public sealed class ScriptedLogSource(ILogView served, string remote = "http://r
         cancellationToken.ThrowIfCancellationRequested();
         if (IsDown)
         {
-            throw new LogSourceException($"{remote}: connection refused");
+            throw new LogSourceException("connection refused");
         }
     }
 }

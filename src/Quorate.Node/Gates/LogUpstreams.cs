@@ -98,7 +98,7 @@ sealed class LogUpstreams : IAsyncDisposable
             }
             catch (RpcException e)
             {
-                _logger.LogUpstreamUnknown(follow.Name, e.Message);
+                _logger.LogUpstreamUnknown(follow.Name, $"{address}: {e.Message}");
             }
         }
         return null;

@@ -154,7 +154,7 @@ sealed class FollowedQuery : FollowedLog
             }
             catch (LogSourceException e)
             {
-                faults.Add(e.Message);
+                faults.Add($"{source.Remote}: {e.Message}");
             }
         }
         return new PollOutcome(string.Join("; ", faults), null, 0);
@@ -204,7 +204,7 @@ sealed class FollowedQuery : FollowedLog
             }
             catch (LogSourceException e)
             {
-                reasons.Add(e.Message);
+                reasons.Add($"{source.Remote}: {e.Message}");
             }
         }
         return new KeyLookup.Unavailable(string.Join("; ", reasons));

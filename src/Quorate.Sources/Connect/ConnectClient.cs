@@ -13,7 +13,8 @@ namespace Quorate.Sources.Connect;
 
 /// <summary>
 /// Calls unary Connect procedures over HTTP/1.1 with binary protobuf, as Trustix's own client does. Every fault is an
-/// <see cref="RpcException"/>; only the caller's own cancellation is not. Thread-safe.
+/// <see cref="RpcException"/>, whose message leaves it to the caller to name <see cref="Address"/>; only the caller's own cancellation is not.
+/// Thread-safe.
 /// </summary>
 public sealed class ConnectClient : IDisposable
 {
@@ -64,15 +65,15 @@ public sealed class ConnectClient : IDisposable
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             // Either our deadline or the connect time-out, which SocketsHttpHandler reports in the same way.
-            throw new RpcException(RpcCode.DeadlineExceeded, $"{Address} did not answer in time", e);
+            throw new RpcException(RpcCode.DeadlineExceeded, "no answer in time", e);
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            throw new RpcException(RpcCode.Unavailable, $"{Address}: {Innermost(e).Message}", e);
+            throw new RpcException(RpcCode.Unavailable, Innermost(e).Message, e);
         }
         catch (MalformedException e)
         {
-            throw new RpcException(RpcCode.Internal, $"{Address} answered {method.Procedure} with garbage: {e.Message}", e);
+            throw new RpcException(RpcCode.Internal, $"{method.Procedure} was answered with garbage: {e.Message}", e);
         }
     }
 

@@ -144,7 +144,7 @@ public sealed class ConnectLogSource : ILogSource
         }
         catch (RpcException e)
         {
-            throw new LogSourceException($"{Remote}: {e.Message}", e);
+            throw new LogSourceException(e.Message, e);
         }
         var proof = answer.Proof;
         if (proof.NumSideNodes > MaxMapSideNodes || proof.BitMask.Length != ((int)proof.NumSideNodes + 7) / 8)
@@ -243,7 +243,7 @@ public sealed class ConnectLogSource : ILogSource
             }
             catch (RpcException e)
             {
-                throw new LogSourceException($"{Remote}: {e.Message}", e);
+                throw new LogSourceException(e.Message, e);
             }
             if (answer.Leaves.Count != count)
             {
@@ -276,11 +276,11 @@ public sealed class ConnectLogSource : ILogSource
         }
         catch (RpcException e)
         {
-            throw new LogSourceException($"{Remote}: {e.Message}", e);
+            throw new LogSourceException(e.Message, e);
         }
     }
 
-    List<Sha256Digest> Digests(RepeatedField<ByteString> nodes, int max, string what)
+    static List<Sha256Digest> Digests(RepeatedField<ByteString> nodes, int max, string what)
     {
         if (nodes.Count > max)
         {
@@ -294,8 +294,8 @@ public sealed class ConnectLogSource : ILogSource
         return digests;
     }
 
-    Sha256Digest Digest(ByteString bytes, string what) =>
+    static Sha256Digest Digest(ByteString bytes, string what) =>
         Sha256Digest.TryCreate(bytes.Span, out var digest) ? digest : throw Fault($"a {what} of {bytes.Length} bytes");
 
-    LogSourceException Fault(string what) => new($"{Remote} sent {what}");
+    static LogSourceException Fault(string what) => new($"it sent {what}");
 }

@@ -95,6 +95,22 @@ public sealed class SubscriptionTests
     }
 
     [Theory]
+    [InlineData("mirror")]
+    [InlineData("query")]
+    public async Task Fault_names_its_remote_once(string mode)
+    {
+        const string dead = "http://127.0.0.1:1";
+        await using var consumer = await TestNode.StartAsync(Following(mode, dead));
+
+        await consumer.SyncAsync("bob");
+
+        var fault = (await FollowedAsync(consumer)).GetProperty("status").GetProperty("fault").GetString()!;
+        Assert.StartsWith($"{dead}: ", fault, StringComparison.Ordinal);
+        Assert.Equal(2, fault.Split(dead).Length);
+        Assert.Contains(consumer.LogLines, l => l.EndsWith($"Followed log bob: {fault}", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("mirror", "garbage")]
     [InlineData("mirror", "error")]
     [InlineData("query", "garbage")]

@@ -208,7 +208,8 @@ public sealed class ConnectLogSourceTests
         using var client = new ConnectClient(ConnectAddress.Parse(url), options);
         var source = new ConnectLogSource(client);
         var fault = await Assert.ThrowsAsync<LogSourceException>(() => source.HeadAsync(AnyLog, Token));
-        Assert.StartsWith(url, fault.Message, StringComparison.Ordinal);
+        // Who reports the fault names the remote.
+        Assert.DoesNotContain(url, fault.Message, StringComparison.Ordinal);
     }
 
     static byte[] Head(int root, int signature) =>
