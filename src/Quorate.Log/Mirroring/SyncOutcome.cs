@@ -31,7 +31,8 @@ public sealed record RemoteFault(string Remote, string Code, string Detail)
 /// <param name="MaxValueBytes">One value; a larger one counts as withheld.</param>
 public sealed record MirrorLimits(ulong MaxEntries, ulong MaxBytes, ulong MaxHeads, int MaxValueBytes = 16 << 20)
 {
-    public static MirrorLimits Default { get; } = new(10_000_000, 16UL << 30, 10_000_000);
+    /// <summary>An entry needs about 350 bytes of memory, so a log at its limit about 3.5 GB.</summary>
+    public static MirrorLimits Default { get; } = new(10_000_000, 64UL << 30, 10_000_000);
 }
 
 /// <summary>How far a synchronisation has come. Entries count from the log's beginning.</summary>

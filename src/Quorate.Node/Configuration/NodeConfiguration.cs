@@ -155,11 +155,11 @@ public sealed record FollowSection
 
     public CacheSection? Cache { get; init; }
 
-    public ulong MaxEntries { get; init; } = 50_000_000;
+    public ulong MaxEntries { get; init; } = MirrorLimits.Default.MaxEntries;
 
-    public long MaxBytes { get; init; } = 64L << 30;
+    public long MaxBytes { get; init; } = (long)MirrorLimits.Default.MaxBytes;
 
-    public ulong MaxHeads { get; init; } = 50_000_000;
+    public ulong MaxHeads { get; init; } = MirrorLimits.Default.MaxHeads;
 
     public TimeSpan Poll { get; init; } = TimeSpan.FromSeconds(60);
 

@@ -51,6 +51,14 @@ public sealed class ConfigurationReaderTests
         """;
 
     [Fact]
+    public void Read_of_a_followed_log_without_limits_gives_it_those_of_a_mirror()
+    {
+        var bob = Read(s_full).Follow[0];
+
+        Assert.Equal((10_000_000UL, 64L << 30, 10_000_000UL), (bob.MaxEntries, bob.MaxBytes, bob.MaxHeads));
+    }
+
+    [Fact]
     public void Read_of_every_section_binds_all_values()
     {
         var configuration = Read(s_full);
