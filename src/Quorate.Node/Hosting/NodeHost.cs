@@ -167,7 +167,7 @@ public sealed partial class NodeHost : IAsyncDisposable
     /// <summary>Reads the configuration again and takes it over; when it cannot be used, everything stays as it was.</summary>
     /// <returns>What takes effect only at a restart.</returns>
     /// <exception cref="ConfigurationException">The file has errors.</exception>
-    /// <exception cref="StartException">A log of the new configuration cannot be opened, or (then the rest is applied) its gate cannot listen.</exception>
+    /// <exception cref="StartException">Something of the new configuration cannot be opened, bound or listened on.</exception>
     public async Task<IReadOnlyList<string>> ReloadAsync(CancellationToken cancellationToken)
     {
         await _reloading.WaitAsync(cancellationToken);
@@ -186,7 +186,14 @@ public sealed partial class NodeHost : IAsyncDisposable
         }
         catch (Exception e) when (e is ConfigurationException or StartException)
         {
-            ReloadRefused(e.Message);
+            if (e is StartException { IsOldRestored: false })
+            {
+                RestoreFailed(e.Message);
+            }
+            else
+            {
+                ReloadRefused(e.Message);
+            }
             throw;
         }
         finally
@@ -200,11 +207,10 @@ public sealed partial class NodeHost : IAsyncDisposable
     {
         var before = Context.Configuration;
         var notes = new List<string>(RestartNotes(before, configuration));
+        // Fails without changing anything.
         notes.AddRange(await _logs.ApplyAsync(configuration, cancellationToken));
-        var caches = Caches(configuration);
-        _decisions!.Reload(configuration, Ports(caches));
         // Listeners stay where they are until a restart; so do the settings that name them.
-        Context.Configuration = configuration with
+        var effective = configuration with
         {
             Node = configuration.Node with
             {
@@ -214,9 +220,47 @@ public sealed partial class NodeHost : IAsyncDisposable
                 Tls = before.Node.Tls,
             },
         };
-        // Last, because taking over a port may fail: then everything but the gate is new, and the error says so.
-        await ApplyGateAsync(configuration, caches, cancellationToken);
+        try
+        {
+            await ApplyOverLogsAsync(effective, cancellationToken);
+        }
+        catch (Exception failure)
+        {
+            await RestoreAsync(before, failure);
+            throw;
+        }
         return notes;
+    }
+
+    /// <summary>All that stands on the open logs. The gate last: taking over a port is what is likeliest to fail.</summary>
+    async Task ApplyOverLogsAsync(NodeConfiguration configuration, CancellationToken cancellationToken)
+    {
+        var caches = Caches(configuration);
+        _decisions!.Reload(configuration, Ports(caches));
+        Context.Configuration = configuration;
+        await ApplyGateAsync(configuration, caches, cancellationToken);
+    }
+
+    /// <summary>Puts the old configuration back after a reload failed half-way: nobody may decide by rules that were reported as refused.</summary>
+    /// <exception cref="StartException">That failed, too.</exception>
+    async Task RestoreAsync(NodeConfiguration before, Exception failure)
+    {
+        try
+        {
+            // Not under the caller's token: who gave up waiting must not leave half of a configuration.
+            await _logs.ApplyAsync(before, CancellationToken.None);
+            await ApplyOverLogsAsync(before, CancellationToken.None);
+        }
+        catch (Exception e) when (e is ConfigurationException or StartException)
+        {
+            throw new StartException(
+                $"{failure.Message}; nor could the old configuration be put back, restart the node: {e.Message}",
+                failure
+            )
+            {
+                IsOldRestored = false,
+            };
+        }
     }
 
     static IEnumerable<string> RestartNotes(NodeConfiguration before, NodeConfiguration after)
@@ -352,4 +396,7 @@ public sealed partial class NodeHost : IAsyncDisposable
 
     [LoggerMessage(45, LogLevel.Error, "Reload refused, the old configuration stays: {Errors}")]
     partial void ReloadRefused(string errors);
+
+    [LoggerMessage(46, LogLevel.Critical, "Reload failed: {Errors}")]
+    partial void RestoreFailed(string errors);
 }

@@ -8,4 +8,7 @@ public sealed class StartException : Exception
 
     public StartException(string message, Exception inner)
         : base(message, inner) { }
+
+    /// <summary>False when a reload failed half-way and the configuration before it could not be put back.</summary>
+    public bool IsOldRestored { get; init; } = true;
 }

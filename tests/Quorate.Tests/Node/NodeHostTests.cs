@@ -1,4 +1,5 @@
 using System.Net;
+using Quorate.Crypto.Keys;
 using Quorate.Node.Configuration;
 using Quorate.Node.Hosting;
 using Quorate.Testing;
@@ -267,6 +268,60 @@ public sealed class NodeHostTests
     }
 
     [Fact]
+    public async Task Reload_with_a_gate_that_cannot_listen_puts_the_old_configuration_back()
+    {
+        await using var node = await StartWithGateAsync();
+        await node.SubmitAsync("alice", [("a", "1")]);
+        ConfigureWithoutAlice(node);
+
+        var error = await Assert.ThrowsAsync<StartException>(node.ReloadAsync);
+
+        Assert.Contains("the Nix gate cannot listen", error.Message, StringComparison.Ordinal);
+        Assert.True(error.IsOldRestored);
+        Assert.Contains(node.LogLines, l => l.Contains("Reload refused, the old configuration stays", StringComparison.Ordinal));
+        var published = (await node.GetAsync("/v1/logs")).GetProperty("published");
+        Assert.Equal(["alice", "nixer"], published.EnumerateArray().Select(l => l.GetProperty("name").GetString()));
+        Assert.Equal("accepted", (await node.DecideAsync("test", "a")).GetProperty("verdict").GetString());
+        using var client = new HttpClient();
+        var info = await client.GetStringAsync(node.Host.Context.GateAddresses["nix"] + "/nix-cache-info");
+        Assert.Contains("StoreDir: /nix/store", info, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Reload_that_fails_when_the_old_configuration_is_gone_says_so()
+    {
+        await using var node = await StartWithGateAsync();
+        ConfigureWithoutAlice(node);
+        File.Delete($"{node.Directory}/alice.key");
+
+        var error = await Assert.ThrowsAsync<StartException>(node.ReloadAsync);
+
+        Assert.False(error.IsOldRestored);
+        Assert.Contains("nor could the old configuration be put back", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(node.LogLines, l => l.Contains("the old configuration stays", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Value_of_max_value_does_not_fit_a_body_of_the_same_size()
+    {
+        await using var node = await TestNode.StartAsync(WithMaxBody("1MiB"), s_alice);
+
+        await Assert.ThrowsAsync<HttpRequestException>(() => node.SubmitAsync("alice", [("a", new string('x', 1 << 20))]));
+
+        Assert.Equal(0UL, (await node.GetAsync("/v1/logs/alice/head")).GetProperty("treeSize").GetUInt64());
+    }
+
+    [Fact]
+    public async Task Value_of_max_value_fits_a_body_half_as_large_again()
+    {
+        await using var node = await TestNode.StartAsync(WithMaxBody("1536KiB"), s_alice);
+
+        var result = await node.SubmitAsync("alice", [("a", new string('x', 1 << 20))]);
+
+        Assert.Equal(1, result.GetProperty("added").GetInt32());
+    }
+
+    [Fact]
     public async Task Reload_opens_new_logs_and_keeps_running_ones()
     {
         await using var node = await TestNode.StartAsync(OneLog, new Dictionary<string, byte> { ["alice.key"] = 1, ["bob.key"] = 2 });
@@ -331,6 +386,39 @@ public sealed class NodeHostTests
 
         Assert.Equal(1, result.GetProperty("added").GetInt32());
     }
+
+    static string WithMaxBody(string size) =>
+        $"node: {{ state: {{dir}}/state, control: \"unix://{{dir}}/c.sock\", max_value: 1MiB, max_body: {size} }}\n{OneLog}";
+
+    static string WithGate(string signer, string listen) =>
+        $$"""
+            signers: { {{signer}}: { path: {{signer}}.key }, nixer: { path: nixer.key } }
+            publish:
+            - { name: {{signer}}, protocol: test, signer: {{signer}} }
+            - { name: nixer, protocol: nix, signer: nixer }
+            trust: { test: { rule: {{signer}} }, nix: { rule: nixer } }
+            gate:
+              nix: { listen: "{{listen}}", signing_key: gate.secret, upstreams: [http://127.0.0.1:1] }
+            """;
+
+    static async Task<TestNode> StartWithGateAsync()
+    {
+        var folder = Directory.CreateTempSubdirectory("qn-").FullName;
+        using (var key = NixCacheSecretKey.Generate("gate-1"))
+        {
+            key.Write(Path.Combine(folder, "gate.secret"));
+        }
+        var keys = new Dictionary<string, byte>
+        {
+            ["alice.key"] = 1,
+            ["bob.key"] = 2,
+            ["nixer.key"] = 3,
+        };
+        return await TestNode.StartAsync(WithGate("alice", "http://127.0.0.1:0"), keys, folder);
+    }
+
+    /// <summary>Bob's log and rule in place of Alice's, and a gate where something listens already.</summary>
+    static void ConfigureWithoutAlice(TestNode node) => node.Configure(WithGate("bob", node.PublicUrl.GetLeftPart(UriPartial.Authority)));
 
     static string Claim(string path) =>
         $"{{\"path\":\"{path}\",\"narHash\":\"sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\"narSize\":1,\"references\":[]}}";
