@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Text;
 using Quorate.Cli.Rendering;
+using Quorate.Core;
 using Quorate.Core.Encodings;
+using Quorate.Nix;
 using Quorate.Sources.Control;
 
 namespace Quorate.Cli.Commands;
@@ -23,6 +25,10 @@ static class SubmitCommands
         {
             Description = "The claim was fetched from elsewhere; refused by a log of built claims",
         };
+        var force = new Option<bool>("--force")
+        {
+            Description = "Also what the log's protocol does not understand; it spends the key's vote",
+        };
         var json = CommandLine.Json();
         var command = new Command("submit", "Append one claim to a log of this node")
         {
@@ -33,11 +39,13 @@ static class SubmitCommands
             valueHex,
             valueFile,
             relayed,
+            force,
             json,
         };
         command.Teach(
             "Publishing is irrevocable: what is in a log stays there. Returns when the entry is in a durable signed head.\n"
-                + "The same value again is a no-op; a different one is recorded as a self-divergence.",
+                + "The same value again is a no-op; a different one is recorded as a self-divergence. The first value of a key is the\n"
+                + "builder's vote: to a log of protocol nix, only a canonical claim about the key's own path is sent, unless --force.",
             "quorate submit alice --key hello --value world",
             "quorate submit alice --key-hex 00ff --value-file claim.json"
         );
@@ -55,8 +63,13 @@ static class SubmitCommands
                     cancellationToken
                 );
                 await using var client = host.Connect(parse.GetValue(CommandLine.Node));
+                var logName = parse.GetRequiredValue(log);
+                if (!parse.GetValue(force))
+                {
+                    await RefuseWhatIsNoClaimAsync(client, logName, keyBytes, valueBytes, cancellationToken);
+                }
                 var answer = await client.SubmitAsync(
-                    parse.GetRequiredValue(log),
+                    logName,
                     [new SubmitEntry(keyBytes, valueBytes)],
                     parse.GetValue(relayed),
                     cancellationToken
@@ -66,6 +79,30 @@ static class SubmitCommands
             }
         );
         return command;
+    }
+
+    /// <summary>
+    /// A log takes any bytes and never gives them up. What cannot be a claim would be this builder's vote for nothing, and whatever it says later
+    /// a self-divergence.
+    /// </summary>
+    static async Task RefuseWhatIsNoClaimAsync(
+        ControlClient client,
+        string name,
+        byte[] key,
+        byte[] value,
+        CancellationToken cancellationToken
+    )
+    {
+        // A log that is not among these is the node's to refuse, with its own words.
+        var log = (await client.LogsAsync(cancellationToken)).Value.Published.FirstOrDefault(l => l.Name == name || l.LogId == name);
+        var isNix = log is not null && (log.Protocol == Protocol.Nix.Name || log.Protocol == Protocol.Nix.Id);
+        if (isNix && !NixClaimFormat.Instance.TryParse(key, value, out _, out var error))
+        {
+            throw new CliException(
+                $"not sent: '{log!.Name}' is a log of protocol nix, and this is no claim for its key: {error}\n"
+                    + "Entries are irrevocable and the first one of a key is the builder's vote; --force sends it nevertheless."
+            );
+        }
     }
 
     public static Command Flush(CliHost host)

@@ -295,9 +295,19 @@ public sealed class VerbTests : IDisposable
     public async Task Submit_of_what_the_filter_withholds_is_not_done()
     {
         await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"));
         node.Answers["/v1/logs/alice/submit"] = _ =>
             (200, """{"added":0,"duplicates":0,"filtered":1,"divergences":[],"treeSize":3,"logRoot":"00"}""");
-        var (exit, _, error) = await _f.RunAsync("submit", "alice", "--key", "k", "--value", "v", "--node", node.Address);
+        var (exit, _, error) = await _f.RunAsync(
+            "submit",
+            "alice",
+            "--key",
+            CliFixture.Hello,
+            "--value",
+            CliFixture.HelloClaim,
+            "--node",
+            node.Address
+        );
         Assert.Equal(1, exit);
         Assert.Contains("withheld", error, StringComparison.Ordinal);
     }
