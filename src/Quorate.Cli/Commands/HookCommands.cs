@@ -50,6 +50,7 @@ static class HookCommands
             Description = "The logical store directory, if not /nix/store",
             HelpName = "DIR",
         };
+        var json = CommandLine.Json();
         var command = new Command("install", "Write the program that nix.conf's post-build-hook names")
         {
             path,
@@ -58,6 +59,7 @@ static class HookCommands
             nixStore,
             store,
             storeDir,
+            json,
         };
         command.Teach(
             "PUBLISHING IS IRREVOCABLE, and store path names leak what you build. Set `publish.filter` of the log first, and look at\n"
@@ -66,40 +68,58 @@ static class HookCommands
             "sudo quorate nix hook install --log alice",
             "quorate nix hook install --path ~/hook --node unix:///run/user/1000/quorate/control.socket"
         );
-        command.SetAction(parse =>
-        {
-            var file = Path.GetFullPath(parse.GetValue(path) ?? DefaultPath(host.Variable));
-            var options = new List<KeyValuePair<string, string>>();
-            void Add(string name, string? value)
+        command.SetAction(
+            async (parse, cancellationToken) =>
             {
-                if (value is not null)
+                var file = Path.GetFullPath(parse.GetValue(path) ?? DefaultPath(host.Variable));
+                var options = new List<KeyValuePair<string, string>>();
+                void Add(string name, string? value)
                 {
-                    options.Add(new(name, value.Any(char.IsControl) ? throw new CliException($"{name}: control characters") : value));
+                    if (value is not null)
+                    {
+                        options.Add(new(name, value.Any(char.IsControl) ? throw new CliException($"{name}: control characters") : value));
+                    }
                 }
+                if ((parse.GetValue(CommandLine.Node) ?? host.Variable("QUORATE_NODE")) is { Length: > 0 } node)
+                {
+                    // The hook's environment is the Nix daemon's: what is found now by name is written down.
+                    Add("--node", NodeAddress.TryParse(node, out _, out var error) ? node : throw new CliException(error));
+                }
+                Add("--log", parse.GetValue(log));
+                // A hook in a place of its own keeps its spool there too; the usual one uses the spool that the node empties.
+                Add(
+                    "--spool",
+                    Path.GetFullPath(
+                        parse.GetValue(spool) ?? (parse.GetValue(path) is null ? HookOptions.DefaultSpool(host.Variable) : file + ".spool")
+                    )
+                );
+                Add("--nix-store", NixCommands.ProgramOf(host, parse.GetValue(nixStore)));
+                Add("--store", parse.GetValue(store));
+                Add("--store-dir", parse.GetValue(storeDir));
+                new HookWrapper(HookWrapper.ThisProgram(), host.Variable("DOTNET_ROOT"), options).Install(file);
+                var setting = $"post-build-hook = {file}";
+                if (parse.GetValue(json))
+                {
+                    await host.WriteJsonAsync(w =>
+                    {
+                        w.WriteString("path", file);
+                        w.WriteString("setting", setting);
+                        w.WriteStartObject("options");
+                        foreach (var (name, value) in options)
+                        {
+                            w.WriteString(name[2..], value);
+                        }
+                        w.WriteEndObject();
+                    });
+                    return ExitCode.Ok;
+                }
+                await host.Error.WriteLineAsync(
+                    $"Wrote {file}. Add this line to nix.conf (of the machine's daemon, if it has one) to publish every build from now on:"
+                );
+                await host.Out.WriteLineAsync(setting);
+                return ExitCode.Ok;
             }
-            if ((parse.GetValue(CommandLine.Node) ?? host.Variable("QUORATE_NODE")) is { Length: > 0 } node)
-            {
-                // The hook's environment is the Nix daemon's: what is found now by name is written down.
-                Add("--node", NodeAddress.TryParse(node, out _, out var error) ? node : throw new CliException(error));
-            }
-            Add("--log", parse.GetValue(log));
-            // A hook in a place of its own keeps its spool there too; the usual one uses the spool that the node empties.
-            Add(
-                "--spool",
-                Path.GetFullPath(
-                    parse.GetValue(spool) ?? (parse.GetValue(path) is null ? HookOptions.DefaultSpool(host.Variable) : file + ".spool")
-                )
-            );
-            Add("--nix-store", NixCommands.ProgramOf(host, parse.GetValue(nixStore)));
-            Add("--store", parse.GetValue(store));
-            Add("--store-dir", parse.GetValue(storeDir));
-            new HookWrapper(HookWrapper.ThisProgram(), host.Variable("DOTNET_ROOT"), options).Install(file);
-            host.Error.WriteLine(
-                $"Wrote {file}. Add this line to nix.conf (of the machine's daemon, if it has one) to publish every build from now on:"
-            );
-            host.Out.WriteLine($"post-build-hook = {file}");
-            return ExitCode.Ok;
-        });
+        );
         return command;
     }
 
@@ -109,6 +129,7 @@ static class HookCommands
         var command = new Command("run", "What the wrapper starts after each build; with --dry-run shows what would be published")
         {
             new Option<bool>("--dry-run") { Description = "Show what would be published, and what not and why; send nothing" },
+            CommandLine.Json(),
             new Option<string?>("--log") { Description = "The log to write to", HelpName = "NAME" },
             new Option<string?>("--spool") { Description = "Where undelivered claims wait", HelpName = "DIR" },
             NixCommands.NixStoreOption(),

@@ -18,6 +18,9 @@ sealed record HookOptions
 
     public bool DryRun { get; init; }
 
+    /// <summary>What a dry run prints is JSON.</summary>
+    public bool Json { get; init; }
+
     /// <summary>Paths named on the command line instead of in <c>$OUT_PATHS</c>.</summary>
     public IReadOnlyList<string> Paths { get; init; } = [];
 
@@ -30,7 +33,7 @@ sealed record HookOptions
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
         var paths = new List<string>();
-        var dryRun = false;
+        var (dryRun, json) = (false, false);
         options = new HookOptions { Spool = "", NixStore = "" };
         for (var i = 0; i < arguments.Count; i++)
         {
@@ -38,6 +41,10 @@ sealed record HookOptions
             if (name == "--dry-run")
             {
                 dryRun = true;
+            }
+            else if (name == "--json")
+            {
+                json = true;
             }
             else if (!name.StartsWith("--", StringComparison.Ordinal))
             {
@@ -58,6 +65,11 @@ sealed record HookOptions
                 values[name] = inline ?? arguments[i];
             }
         }
+        if (json && !dryRun)
+        {
+            error = "--json needs --dry-run: a real run prints no data";
+            return false;
+        }
         error = "";
         options = new HookOptions
         {
@@ -68,6 +80,7 @@ sealed record HookOptions
             Store = values.GetValueOrDefault("--store"),
             StoreDir = values.GetValueOrDefault("--store-dir"),
             DryRun = dryRun,
+            Json = json,
             Paths = paths,
         };
         return true;

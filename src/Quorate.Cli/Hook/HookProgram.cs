@@ -18,6 +18,7 @@ static class HookProgram
 
         Options:
           --dry-run          Print what would be published, and what not and why; send and keep nothing
+          --json             With --dry-run: print one JSON document instead of text
           --node ADDRESS     The node's control listener (default: $QUORATE_NODE, then the usual sockets)
           --log NAME         The log to write to (default: the node's only log of built nix claims)
           --spool DIR        Where undelivered claims wait
@@ -48,10 +49,8 @@ static class HookProgram
             var hook = new PostBuildHook(options, Environment.GetEnvironmentVariable, address => new RawControlTransport(address));
             if (options.DryRun)
             {
-                foreach (var line in await hook.DryRunAsync(CancellationToken.None))
-                {
-                    await Console.Out.WriteLineAsync(line);
-                }
+                var report = await hook.DryRunAsync(CancellationToken.None);
+                await Console.Out.WriteLineAsync(options.Json ? report.ToJson() : string.Join('\n', report.Lines()));
                 return 0;
             }
             var summary = await hook.RunAsync(CancellationToken.None);

@@ -68,45 +68,50 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
             : $"{summary}; the spool {spool.Path} is full, {Count(undelivered.Items.Count)} dropped";
     }
 
-    /// <summary>What would be published and what not, and why, a line per path. Nothing is sent or kept.</summary>
-    public async Task<IReadOnlyList<string>> DryRunAsync(CancellationToken cancellationToken)
+    /// <summary>What would be published and what not, and why. Nothing is sent or kept.</summary>
+    public async Task<DryRunReport> DryRunAsync(CancellationToken cancellationToken)
     {
         var paths = OutPaths();
         if (paths.Count == 0)
         {
-            return ["no store path given: name some, or set $OUT_PATHS"];
+            return DryRunReport.Nothing("no store path given: name some, or set $OUT_PATHS");
         }
-        var facts = await FactsAsync(paths, cancellationToken);
-        var filter = PublishFilter.Open;
-        var source = "";
+        IReadOnlyList<PathFacts> facts;
+        try
+        {
+            facts = await FactsAsync(paths, cancellationToken);
+        }
+        catch (NixStoreException e)
+        {
+            return DryRunReport.Nothing($"cannot say what was built: {e.Message}");
+        }
         try
         {
             await using var client = Client();
             var log = PickLog((await client.LogsAsync(cancellationToken)).Value, options.Log);
-            filter = KnownFilter.From(log.Filter);
-            source =
-                $"log {log.Name} ({log.Claims} claims){(filter.IsOpen ? ", which has no publish filter: everything built is published" : "")}";
+            var filter = KnownFilter.From(log.Filter);
+            return new DryRunReport(log, filter.IsOpen ? "none" : "current", Problem: null, Judge(facts, filter));
         }
         catch (Exception e) when (e is IOException or FormatException)
         {
             using var spool = OpenSpool(out _);
-            var known = spool is null ? null : KnownFilter.Load(spool, options.Log);
-            filter = known ?? PublishFilter.Open;
-            source =
-                $"{e.Message.Split('\n')[0]}\n{(known is null ? "no filter is known: the node will apply its own" : "using the last known filter")}";
-        }
-        var lines = new List<string> { source };
-        foreach (var fact in facts)
-        {
-            lines.Add(
-                filter.Judge(fact.Claim.Path.ToString(), Deriver(fact), fact.Claim.References.Select(r => r.ToString()))
-                    is PublishVerdict.Withheld held
-                    ? $"withhold  {fact.Claim.Path}\n            {held.Rule}: {held.Reason}"
-                    : $"publish   {fact.Claim.Path}\n            {Encoding.ASCII.GetString(fact.Claim.ToBytes())}"
+            var known = Known(spool);
+            return new DryRunReport(
+                Log: null,
+                known is null ? "unknown" : "remembered",
+                e.Message.Split('\n')[0],
+                Judge(facts, known ?? PublishFilter.Open)
             );
         }
-        return lines;
     }
+
+    DryRunPath[] Judge(IReadOnlyList<PathFacts> facts, PublishFilter filter) =>
+        [
+            .. facts.Select(fact => new DryRunPath(
+                fact.Claim,
+                filter.Judge(fact.Claim.Path.ToString(), Deriver(fact), fact.Claim.References.Select(r => r.ToString()))
+            )),
+        ];
 
     async Task<(string Summary, SpoolBatch? Undelivered)> DeliverAsync(
         IReadOnlyList<PathFacts> facts,

@@ -237,8 +237,8 @@ public sealed class HookTests : IDisposable
         _f.NixStore();
         await using var node = await FakeNode.StartAsync(_f.Folder);
         node.Publishes(FakeNode.Log("alice", filter: """{"allow":[],"deny":[],"denyDeriver":[],"denyReferences":["hello"]}"""));
-        var lines = await _f.Hook(node.Address, CliFixture.Secret).DryRunAsync(CancellationToken.None);
-        Assert.Contains("deny_references: hello", lines[^1], StringComparison.Ordinal);
+        var report = await _f.Hook(node.Address, CliFixture.Secret).DryRunAsync(CancellationToken.None);
+        Assert.Contains("deny_references: hello", report.Lines().Last(), StringComparison.Ordinal);
         Assert.Empty(node.Requests);
         Assert.Equal(0, _f.SpoolState().Batches);
     }

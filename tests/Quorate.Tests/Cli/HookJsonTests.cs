@@ -1,0 +1,87 @@
+using System.Text.Json;
+using Quorate.Cli.Hook;
+using Xunit;
+
+namespace Quorate.Tests.Cli;
+
+/// <summary>What the hook's verbs print for scripts.</summary>
+public sealed class HookJsonTests : IDisposable
+{
+    readonly CliFixture _f = new();
+
+    public void Dispose() => _f.Dispose();
+
+    [Fact]
+    public async Task Install_names_the_file_the_setting_and_the_options()
+    {
+        var (exit, output, error) = await _f.RunAsync(
+            "nix",
+            "hook",
+            "install",
+            "--path",
+            _f["hook"],
+            "--log",
+            "alice",
+            "--nix-store",
+            _f.NixStore(),
+            "--json"
+        );
+        using var document = JsonDocument.Parse(output);
+        Assert.Equal((0, ""), (exit, error));
+        Assert.Equal($"post-build-hook = {_f["hook"]}", document.RootElement.GetProperty("setting").GetString());
+        Assert.Equal("alice", document.RootElement.GetProperty("options").GetProperty("log").GetString());
+    }
+
+    [Fact]
+    public async Task DryRun_lists_each_path_with_its_claim()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"));
+        using var report = await DryRunAsync(node.Address, CliFixture.Hello);
+        var path = Assert.Single(report.RootElement.GetProperty("paths").EnumerateArray());
+        Assert.Equal(("alice", "none"), (Text(report, "log"), Text(report, "filter")));
+        Assert.True(path.GetProperty("publish").GetBoolean());
+        Assert.Equal(CliFixture.HelloClaim, path.GetProperty("claim").GetString());
+    }
+
+    [Fact]
+    public async Task DryRun_names_the_rule_that_withholds()
+    {
+        _f.NixStore();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice", filter: """{"allow":[],"deny":["secret-*"],"denyDeriver":[],"denyReferences":[]}"""));
+        using var report = await DryRunAsync(node.Address, CliFixture.Secret);
+        var path = Assert.Single(report.RootElement.GetProperty("paths").EnumerateArray());
+        Assert.False(path.GetProperty("publish").GetBoolean());
+        Assert.Equal("deny: secret-*", path.GetProperty("rule").GetString());
+    }
+
+    [Fact]
+    public async Task DryRun_without_a_node_says_that_no_filter_is_known()
+    {
+        _f.NixStore();
+        using var report = await DryRunAsync("unix:///nowhere", CliFixture.Hello);
+        Assert.Equal((null, "unknown"), (Text(report, "log"), Text(report, "filter")));
+        Assert.NotNull(Text(report, "problem"));
+    }
+
+    [Fact]
+    public async Task DryRun_of_a_path_that_Nix_does_not_know_says_so()
+    {
+        _f.NixStore("exit 1");
+        using var report = await DryRunAsync("unix:///nowhere", CliFixture.Hello);
+        Assert.StartsWith("cannot say what was built", Text(report, "problem"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true, "--dry-run", "--json")]
+    [InlineData(false, "--json")]
+    public void TryParse_takes_json_with_a_dry_run_only(bool good, params string[] arguments) =>
+        Assert.Equal(good, HookOptions.TryParse(arguments, _ => null, out var options, out _) && options is { DryRun: true, Json: true });
+
+    async Task<JsonDocument> DryRunAsync(string node, string paths) =>
+        JsonDocument.Parse((await _f.Hook(node, paths).DryRunAsync(CancellationToken.None)).ToJson());
+
+    static string? Text(JsonDocument document, string member) => document.RootElement.GetProperty(member).GetString();
+}
