@@ -17,7 +17,11 @@ static class NixDoctorCommand
             Description = "The gate's URL as Nix has it (default: the node's gate)",
             HelpName = "URL",
         };
-        var gateKey = new Option<string?>("--gate-key") { Description = "The gate's public key, name:base64", HelpName = "KEY" };
+        var gateKey = new Option<string?>("--gate-key")
+        {
+            Description = "The gate's public key, name:base64 (default: as the node says)",
+            HelpName = "KEY",
+        };
         var nixConf = new Option<string?>("--nix-conf") { Description = "Read this file instead of asking Nix", HelpName = "FILE" };
         var json = CommandLine.Json();
         var command = new Command("nix", "Find what goes around the gate: substituters, keys, users, caches")
@@ -29,16 +33,18 @@ static class NixDoctorCommand
         };
         command.Teach(
             "Reads Nix's effective settings (`nix config show`), or nix.conf where that does not work. FAULT: what the gate refuses can come in.\n"
+                + "Address and public key of the gate come from the node. With --gate the node is not asked, as that may be another node's gate.\n"
                 + "Exit status 1 when there is a FAULT.",
-            "quorate doctor nix --gate-key \"$(cat cache.public)\"",
-            "quorate doctor nix --nix-conf /mnt/etc/nix/nix.conf --gate http://127.0.0.1:8098"
+            "quorate doctor nix",
+            "quorate doctor nix --nix-conf /mnt/etc/nix/nix.conf --gate http://127.0.0.1:8098 --gate-key \"$(cat gate.public)\""
         );
         command.SetAction(
             async (parse, cancellationToken) =>
             {
                 var findings = new List<Finding>();
-                var url =
-                    parse.GetValue(gate) ?? await GateOfNodeAsync(host, parse.GetValue(CommandLine.Node), findings, cancellationToken);
+                var (url, publicKey) = parse.GetValue(gate) is { } named
+                    ? (named, null)
+                    : await GateOfNodeAsync(host, parse.GetValue(CommandLine.Node), findings, cancellationToken);
                 if (!Uri.TryCreate(url, UriKind.Absolute, out var gateUrl))
                 {
                     throw new CliException($"--gate: '{url}' is not a URL");
@@ -46,7 +52,7 @@ static class NixDoctorCommand
                 var settings = parse.GetValue(nixConf) is { } file ? FromFile(file) : await FromNixAsync(host, findings, cancellationToken);
                 if (settings is not null)
                 {
-                    findings.AddRange(NixDoctor.Examine(settings, gateUrl, parse.GetValue(gateKey)).Select(Translate));
+                    findings.AddRange(NixDoctor.Examine(settings, gateUrl, parse.GetValue(gateKey) ?? publicKey).Select(Translate));
                 }
                 return await DoctorCommand.ReportAsync(host, findings, parse.GetValue(json));
             }
@@ -68,7 +74,12 @@ static class NixDoctorCommand
             finding.Fix.Length > 0 ? finding.Fix : null
         );
 
-    static async Task<string> GateOfNodeAsync(CliHost host, string? node, List<Finding> findings, CancellationToken cancellationToken)
+    static async Task<(string Url, string? PublicKey)> GateOfNodeAsync(
+        CliHost host,
+        string? node,
+        List<Finding> findings,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -86,7 +97,7 @@ static class NixDoctorCommand
                             "mode: enforce"
                         )
                 );
-                return found.Listen;
+                return (found.Listen, found.PublicKey);
             }
             findings.Add(
                 new Finding(Grade.Fault, "gate", "the node has no gate for nix", "configure gate.nix, or name another with --gate")
@@ -96,7 +107,7 @@ static class NixDoctorCommand
         {
             findings.Add(new Finding(Grade.Note, "gate", $"{e.Message.Split('\n')[0]}; assuming {DefaultGate}", "name it with --gate"));
         }
-        return DefaultGate;
+        return (DefaultGate, null);
     }
 
     static NixSettings FromFile(string file)

@@ -42,10 +42,11 @@ sealed class ControlApi(NodeContext node)
             configuration.Node.PublicUrl,
             node.PublicAddresses,
             [
-                .. node.GateAddresses.Select(g => new GateMessage(
-                    g.Key,
-                    g.Value,
-                    configuration.NixGate?.Mode == GateMode.Report ? "report" : "enforce"
+                .. node.Gates.Select(g => new GateMessage(
+                    g.Protocol,
+                    g.Address,
+                    configuration.NixGate?.Mode == GateMode.Report ? "report" : "enforce",
+                    g.PublicKey
                 )),
             ],
             node.Registry.Published.Length,

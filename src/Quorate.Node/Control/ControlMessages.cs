@@ -18,7 +18,8 @@ public sealed record StatusMessage(
     string? ConfigFile
 );
 
-public sealed record GateMessage(string Protocol, string Listen, string Mode);
+/// <param name="PublicKey">What the gate signs with, <c>name:base64</c>.</param>
+public sealed record GateMessage(string Protocol, string Listen, string Mode, string PublicKey);
 
 public sealed record LogsMessage(IReadOnlyList<LogMessage> Published, IReadOnlyList<LogMessage> Followed);
 

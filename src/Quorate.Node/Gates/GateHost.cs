@@ -35,6 +35,9 @@ public sealed class GateHost(
     /// <summary>Where the gate listens, with its real port; null when none is configured.</summary>
     public Uri? Address => _running?.Gate.Address;
 
+    /// <summary>What the gate signs with; null when none is configured.</summary>
+    public NixCachePublicKey? PublicKey => _running?.Key.PublicKey;
+
     public ImmutableArray<GateRefusal> RecentRefusals => _running?.Gate.RecentRefusals ?? [];
 
     /// <summary>Starts, replaces or ends the gate. What can be wrong with the configuration is found before the old gate is touched.</summary>

@@ -5,6 +5,10 @@ using Quorate.Trust;
 
 namespace Quorate.Node.Hosting;
 
+/// <param name="Address">Scheme, host and real port.</param>
+/// <param name="PublicKey">As its clients have to trust it: <c>name:base64</c>.</param>
+public sealed record RunningGate(string Protocol, string Address, string PublicKey);
+
 /// <summary>What the endpoints of a running node share. The configuration is replaced whole on reload; take it once per request.</summary>
 public sealed class NodeContext
 {
@@ -39,8 +43,7 @@ public sealed class NodeContext
     /// <summary>Where the public listener and the gates really listen.</summary>
     public IReadOnlyList<string> PublicAddresses { get; internal set; } = [];
 
-    /// <summary>Protocol → address of its gate.</summary>
-    public IReadOnlyDictionary<string, string> GateAddresses { get; internal set; } = new Dictionary<string, string>();
+    public IReadOnlyList<RunningGate> Gates { get; internal set; } = [];
 
     /// <summary>Reads the configuration file again and applies it; the notes say what needs a restart.</summary>
     public Func<CancellationToken, Task<IReadOnlyList<string>>> Reload { get; internal init; } =

@@ -345,8 +345,8 @@ public sealed partial class NodeHost : IAsyncDisposable
         }
         finally
         {
-            Context.GateAddresses = _gate.Address is { } address
-                ? new Dictionary<string, string>(StringComparer.Ordinal) { [Protocol.Nix.Name] = address.GetLeftPart(UriPartial.Authority) }
+            Context.Gates = _gate is { Address: { } address, PublicKey: { } key }
+                ? [new RunningGate(Protocol.Nix.Name, address.GetLeftPart(UriPartial.Authority), key.ToString())]
                 : [];
         }
     }

@@ -16,7 +16,7 @@ static class ControlReader
             Text(e, "startedAt"),
             Text(e, "publicUrl"),
             Strings(e, "listen"),
-            List(e, "gates", g => new GateInfo(Need(g, "protocol"), Need(g, "listen"), Text(g, "mode") ?? "")),
+            List(e, "gates", g => new GateInfo(Need(g, "protocol"), Need(g, "listen"), Text(g, "mode") ?? "", Text(g, "publicKey"))),
             Number<int>(e, "publishedLogs") ?? 0,
             Number<int>(e, "followedLogs") ?? 0,
             Text(e, "configFile")

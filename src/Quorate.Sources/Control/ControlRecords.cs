@@ -17,7 +17,8 @@ public sealed record NodeStatus(
     string? ConfigFile
 );
 
-public sealed record GateInfo(string Protocol, string Listen, string Mode);
+/// <param name="PublicKey"><c>name:base64</c>; null from a node that does not tell.</param>
+public sealed record GateInfo(string Protocol, string Listen, string Mode, string? PublicKey);
 
 public sealed record LogList(IReadOnlyList<LogInfo> Published, IReadOnlyList<LogInfo> Followed)
 {

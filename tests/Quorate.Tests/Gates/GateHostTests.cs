@@ -64,6 +64,14 @@ public sealed class GateHostTests : IAsyncDisposable, IDecisionService
     }
 
     [Fact]
+    public async Task PublicKey_is_that_of_the_running_gate()
+    {
+        await ApplyAsync(Section("a.secret"));
+        using var key = NixCacheSecretKey.Read(Path.Combine(_folder, "a.secret"), out _);
+        Assert.Equal(key.PublicKey, _host.PublicKey);
+    }
+
+    [Fact]
     public async Task ApplyAsync_missing_key_keeps_the_old_gate()
     {
         await ApplyAsync(Section("a.secret"));

@@ -46,6 +46,27 @@ public sealed class NodeHostTests
     }
 
     [Fact]
+    public async Task Status_names_the_gate_with_its_public_key()
+    {
+        var folder = Directory.CreateTempSubdirectory("qn-").FullName;
+        using var key = NixCacheSecretKey.Generate("gate-1");
+        key.Write(Path.Combine(folder, "gate.secret"));
+        const string withGate = """
+            signers: { alice: { path: alice.key } }
+            publish:
+            - { name: alice, protocol: nix, signer: alice }
+            trust: { nix: { rule: alice } }
+            gate: { nix: { listen: "http://127.0.0.1:0", signing_key: gate.secret, upstreams: ["http://127.0.0.1:1"] } }
+            """;
+        await using var node = await TestNode.StartAsync(withGate, s_alice, folder);
+
+        var gate = (await node.GetAsync("/v1/status")).GetProperty("gates")[0];
+
+        Assert.Equal("nix", gate.GetProperty("protocol").GetString());
+        Assert.Equal(key.PublicKey.ToString(), gate.GetProperty("publicKey").GetString());
+    }
+
+    [Fact]
     public async Task Logs_entries_and_get_show_what_was_submitted()
     {
         await using var node = await TestNode.StartAsync(OneLog, s_alice);
