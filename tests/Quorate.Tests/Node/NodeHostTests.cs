@@ -304,7 +304,7 @@ public sealed class NodeHostTests
         Assert.Equal(["alice", "nixer"], published.EnumerateArray().Select(l => l.GetProperty("name").GetString()));
         Assert.Equal("accepted", (await node.DecideAsync("test", "a")).GetProperty("verdict").GetString());
         using var client = new HttpClient();
-        var info = await client.GetStringAsync(node.Host.Context.GateAddresses["nix"] + "/nix-cache-info");
+        var info = await client.GetStringAsync(Assert.Single(node.Host.Context.Gates).Address + "/nix-cache-info");
         Assert.Contains("StoreDir: /nix/store", info, StringComparison.Ordinal);
     }
 
