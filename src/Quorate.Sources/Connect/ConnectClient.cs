@@ -8,6 +8,7 @@ using Google.Protobuf;
 using Quorate.Core;
 using Quorate.Rpc;
 using Quorate.Rpc.Codecs;
+using Quorate.Sources.Http;
 
 namespace Quorate.Sources.Connect;
 
@@ -81,37 +82,10 @@ public sealed class ConnectClient : IDisposable
 
     static SocketsHttpHandler CreateHandler(ConnectAddress address, ConnectClientOptions options)
     {
-        var handler = new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectTimeout = options.ConnectTimeout,
-            MaxConnectionsPerServer = options.MaxConnections,
-            MaxResponseDrainSize = 16 << 10,
-            MaxResponseHeadersLength = 16,
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
-            // Names may move to other addresses.
-            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
-            ActivityHeadersPropagator = null,
-            UseCookies = false,
-            UseProxy = !address.IsLocal,
-        };
+        var handler = OutboundHandler.Create(options.ConnectTimeout, options.MaxConnections, address.IsLocal);
         if (address.SocketPath is { } path)
         {
-            handler.ConnectCallback = async (_, cancellationToken) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                try
-                {
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
-                    return new NetworkStream(socket, ownsSocket: true);
-                }
-                catch
-                {
-                    socket.Dispose();
-                    throw;
-                }
-            };
+            handler.ConnectToSocket(path);
         }
         return handler;
     }

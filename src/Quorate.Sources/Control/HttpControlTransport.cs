@@ -1,5 +1,5 @@
 using System.Net.Http.Headers;
-using System.Net.Sockets;
+using Quorate.Sources.Http;
 
 namespace Quorate.Sources.Control;
 
@@ -17,20 +17,7 @@ public sealed class HttpControlTransport : IControlTransport
         var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false };
         if (address.Socket is { } path)
         {
-            handler.ConnectCallback = async (_, cancellationToken) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                try
-                {
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
-                    return new NetworkStream(socket, ownsSocket: true);
-                }
-                catch
-                {
-                    socket.Dispose();
-                    throw;
-                }
-            };
+            handler.ConnectToSocket(path);
         }
         _client = new HttpClient(handler)
         {

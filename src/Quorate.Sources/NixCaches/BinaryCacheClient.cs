@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Quorate.Nix;
+using Quorate.Sources.Http;
 
 namespace Quorate.Sources.NixCaches;
 
@@ -120,21 +121,7 @@ public sealed class BinaryCacheClient : IDisposable
         narSize > long.MaxValue / 2 ? long.MaxValue : checked((long)(narSize + narSize / 16 + (64 << 10)));
 
     static SocketsHttpHandler CreateHandler(BinaryCacheAddress address, BinaryCacheOptions options) =>
-        new()
-        {
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectTimeout = options.ConnectTimeout,
-            MaxConnectionsPerServer = options.MaxConnections,
-            MaxResponseDrainSize = 16 << 10,
-            MaxResponseHeadersLength = 16,
-            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
-            // Names may move to other addresses.
-            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
-            ActivityHeadersPropagator = null,
-            UseCookies = false,
-            UseProxy = !address.Root.IsLoopback,
-        };
+        OutboundHandler.Create(options.ConnectTimeout, options.MaxConnections, address.Root.IsLoopback);
 
     /// <summary>Turns every way in which a cache can fail into one exception; only the caller's own cancellation passes.</summary>
     async Task<T> GuardAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken)
