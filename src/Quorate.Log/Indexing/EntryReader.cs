@@ -35,7 +35,7 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
                 {
                     (blockStart, inBlock) = (position, 0);
                     blockLength = storage.Read(position, block);
-                    record = FixedPart(block.AsSpan(0, blockLength), index);
+                    record = FixedPart(block.AsSpan(0, blockLength), position, index);
                     if (record.Length > blockLength)
                     {
                         ArrayPool<byte>.Shared.Return(block);
@@ -43,7 +43,7 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
                         blockLength = storage.Read(position, block);
                     }
                 }
-                entries[i] = Entry(index, record, block.AsSpan((int)inBlock, blockLength - (int)inBlock));
+                entries[i] = Entry(index, position, record, block.AsSpan((int)inBlock, blockLength - (int)inBlock));
             }
             return entries;
         }
@@ -53,7 +53,8 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
         }
     }
 
-    internal Sha256Digest ValueDigest(ulong index) => Record(positions[index], index).Digest;
+    /// <summary>The digest that the leaf commits to: checked, because it goes into answers.</summary>
+    internal Sha256Digest ValueDigest(ulong index) => Entry(index).ValueDigest;
 
     /// <summary>True when the storage holds the value's bytes beside this entry and the entry has that digest.</summary>
     internal bool Holds(ulong index, in Sha256Digest digest)
@@ -63,8 +64,16 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
     }
 
     /// <summary>The value beside the entry, or null when it has another digest or no bytes.</summary>
-    internal async ValueTask<ReadOnlyMemory<byte>?> ValueAsync(ulong index, Sha256Digest digest, CancellationToken cancellationToken) =>
-        await ValueAtAsync(positions[index], digest, cancellationToken);
+    internal async ValueTask<ReadOnlyMemory<byte>?> ValueAsync(ulong index, Sha256Digest digest, CancellationToken cancellationToken)
+    {
+        var value = await ValueAtAsync(positions[index], digest, cancellationToken);
+        if (value is null)
+        {
+            // Another entry, or this one with a digest that the disk changed: the second must not pass for "not there".
+            _ = Entry(index);
+        }
+        return value;
+    }
 
     /// <summary>The value of the record at <paramref name="position"/>, checked against its digest.</summary>
     internal async ValueTask<ReadOnlyMemory<byte>?> ValueAtAsync(
@@ -78,11 +87,15 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
         {
             return null;
         }
-        var value = new byte[record.ValueLength];
+        // A changed length must not become an allocation.
+        var value = new byte[Math.Min(record.ValueLength, WriteAheadFormat.MaxPayload)];
         var got = await storage.ReadAsync(position + record.ValueDistance, value, cancellationToken);
-        if (got != value.Length || Sha256Digest.HashData(value) != digest)
+        if (got != record.ValueLength || Sha256Digest.HashData(value) != digest)
         {
-            throw new LogDamagedException($"the stored value {digest} no longer hashes to its digest");
+            throw new LogDamagedException(
+                $"{storage.Describe(position + record.ValueDistance)}: the value {digest} no longer hashes to its digest",
+                storage.Folder
+            );
         }
         return value;
     }
@@ -90,22 +103,25 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
     EntryRecord Record(FramePosition position, ulong? index)
     {
         Span<byte> bytes = stackalloc byte[LogFrame.RecordSize];
-        return FixedPart(bytes[..storage.Read(position, bytes)], index);
+        return FixedPart(bytes[..storage.Read(position, bytes)], position, index);
     }
 
-    static EntryRecord FixedPart(ReadOnlySpan<byte> bytes, ulong? index) =>
+    EntryRecord FixedPart(ReadOnlySpan<byte> bytes, FramePosition position, ulong? index) =>
         bytes.Length >= LogFrame.RecordSize
             ? EntryRecord.ReadFixed(bytes)
-            : throw new LogDamagedException(index is null ? "a stored record is cut" : $"the record of entry {index} is cut");
+            : throw new LogDamagedException(
+                $"{storage.Describe(position)}: {(index is null ? "a record" : $"the record of entry {index}")} is cut",
+                storage.Folder
+            );
 
-    LogEntry Entry(ulong index, EntryRecord record, ReadOnlySpan<byte> bytes)
+    LogEntry Entry(ulong index, FramePosition position, EntryRecord record, ReadOnlySpan<byte> bytes)
     {
         var key = bytes.Length >= record.Length ? bytes.Slice(LogFrame.RecordSize, record.KeyLength).ToArray() : [];
         var leaf = tree.Leaf(index);
         // The tree was built from these bytes when the log was opened or written: a disk that changed them since is caught here.
         if (TreeHash.EntryLeaf(key, record.Digest) != leaf)
         {
-            throw new LogDamagedException($"entry {index} no longer hashes to its leaf");
+            throw new LogDamagedException($"{storage.Describe(position)}: entry {index} no longer hashes to its leaf", storage.Folder);
         }
         return new LogEntry(index, key, record.Digest, leaf);
     }

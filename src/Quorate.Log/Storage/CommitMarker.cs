@@ -22,15 +22,23 @@ sealed class CommitMarker : IDisposable
     internal static CommitMarker Open(string folder, WriteAheadDisk disk)
     {
         var path = System.IO.Path.Combine(folder, "committed");
-        var file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        var file = disk.Open(path, FileMode.OpenOrCreate, FileAccess.ReadWrite);
         var marker = new CommitMarker(path, file, disk);
         Span<byte> bytes = stackalloc byte[WriteAheadFormat.MarkerSize + 1];
-        var length = RandomAccess.Read(file, bytes, 0);
-        if (WriteAheadFormat.TryReadMarker(bytes[..length], out var segment, out var end, out var salt))
+        try
         {
-            marker.Value = (segment, end, salt.ToArray());
+            var length = disk.Read(file, path, bytes, 0);
+            if (WriteAheadFormat.TryReadMarker(bytes[..length], out var segment, out var end, out var salt))
+            {
+                marker.Value = (segment, end, salt.ToArray());
+            }
+            return marker;
         }
-        return marker;
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>True when bytes before <paramref name="end"/> of the segment had been acknowledged.</summary>

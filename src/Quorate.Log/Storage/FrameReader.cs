@@ -6,18 +6,22 @@ namespace Quorate.Log.Storage;
 /// Reads the frames of one segment after another, and judges what does not read. Every frame is durable before the next is written, so only the very
 /// last one may be unfinished; anything else that does not check is damage.
 /// </summary>
-sealed class FrameReader(CommitMarker marker)
+sealed class FrameReader(CommitMarker marker, string folder)
 {
     const int SearchBlock = 1 << 20;
 
     internal TailRepair? Repair { get; private set; }
+
+    /// <summary>Where the last frame that was read lies in its segment, header included.</summary>
+    internal (long Offset, int Length) Last { get; private set; }
 
     internal IEnumerable<StoredFrame> Read(WriteAheadSegment segment, bool isLast, ulong firstFrame)
     {
         if (segment.FirstFrame != firstFrame)
         {
             throw new LogDamagedException(
-                $"{segment.Path}: begins with frame {segment.FirstFrame}, not {firstFrame}: a segment was replaced"
+                $"{segment.Path}: begins with frame {segment.FirstFrame}, not {firstFrame}: a segment was replaced",
+                folder
             );
         }
         var number = firstFrame;
@@ -34,13 +38,17 @@ sealed class FrameReader(CommitMarker marker)
                     yield break;
                 }
                 var payload = offset + WriteAheadFormat.FrameHeaderSize;
+                Last = (offset, WriteAheadFormat.FrameHeaderSize + length);
                 yield return new StoredFrame(segment.PositionOf(payload), buffer.AsMemory(WriteAheadFormat.FrameHeaderSize, length));
                 offset = payload + length;
                 number++;
             }
             if (marker.Value is { } value && value.Segment == segment.Number && value.End > offset)
             {
-                throw new LogDamagedException($"{segment.Path}: ends at offset {offset}, but {value.End} bytes had been acknowledged");
+                throw new LogDamagedException(
+                    $"{segment.Path}: ends at offset {offset}, but {value.End} bytes had been acknowledged",
+                    folder
+                );
             }
         }
         finally
@@ -54,7 +62,7 @@ sealed class FrameReader(CommitMarker marker)
         length = 0;
         var remaining = segment.Length - offset;
         // One read serves most frames whole.
-        var got = RandomAccess.Read(segment.File, buffer.AsSpan(0, (int)Math.Min(buffer.Length, remaining)), offset);
+        var got = segment.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, remaining)), offset);
         if (
             !WriteAheadFormat.TryReadFrameHeader(buffer.AsSpan(0, got), out length, out var stated)
             || stated != number
@@ -73,7 +81,7 @@ sealed class FrameReader(CommitMarker marker)
         }
         while (got < whole)
         {
-            var read = RandomAccess.Read(segment.File, buffer.AsSpan(got, whole - got), offset + got);
+            var read = segment.Read(buffer.AsSpan(got, whole - got), offset + got);
             if (read == 0)
             {
                 return false;
@@ -91,18 +99,23 @@ sealed class FrameReader(CommitMarker marker)
     {
         if (!isLast)
         {
-            throw new LogDamagedException($"{segment.Path}: frame {number} at offset {offset} is damaged, and later segments follow it");
+            throw new LogDamagedException(
+                $"{segment.Path}: frame {number} at offset {offset} is damaged, and later segments follow it",
+                folder
+            );
         }
         if (marker.Covers(segment, offset + 1))
         {
             throw new LogDamagedException(
-                $"{segment.Path}: frame {number} at offset {offset} is damaged or cut, and had been acknowledged"
+                $"{segment.Path}: frame {number} at offset {offset} is damaged or cut, and had been acknowledged",
+                folder
             );
         }
         if (FindIntactFrameBehind(segment, offset, number) is { } later)
         {
             throw new LogDamagedException(
-                $"{segment.Path}: frame {number} at offset {offset} is damaged, and an intact frame follows it at offset {later}"
+                $"{segment.Path}: frame {number} at offset {offset} is damaged, and an intact frame follows it at offset {later}",
+                folder
             );
         }
     }
@@ -116,7 +129,7 @@ sealed class FrameReader(CommitMarker marker)
         {
             for (var start = offset + 1; start < segment.Length; start += SearchBlock - WriteAheadFormat.FrameHeaderSize)
             {
-                var got = RandomAccess.Read(segment.File, block, start);
+                var got = segment.Read(block, start);
                 for (var at = 0; ; at++)
                 {
                     var next = block.AsSpan(at, got - at).IndexOf(WriteAheadFormat.FrameMagic);

@@ -27,6 +27,12 @@ public interface ILogStorage : IAsyncDisposable
     /// <inheritdoc cref="ReadAsync"/>
     int Read(FramePosition position, Span<byte> destination);
 
+    /// <summary>The log's folder, for messages; null for a storage without one.</summary>
+    string? Folder => null;
+
+    /// <summary>Where a position lies, for messages: file and offset.</summary>
+    string Describe(FramePosition position) => "the log's storage";
+
     /// <summary>Drops every frame from the one whose payload begins at <paramref name="payload"/>.</summary>
     ValueTask TruncateAsync(FramePosition payload, CancellationToken cancellationToken);
 }
@@ -58,5 +64,10 @@ public class LogStorageException : IOException
         : base(message, inner) { }
 }
 
-/// <summary>Stored bytes are not what was written. Names file and offset; needs an operator.</summary>
-public sealed class LogDamagedException(string message) : LogStorageException(message);
+/// <summary>Stored bytes are not what was written. Names file and offset, and where a folder is known the command that finds out what helps.</summary>
+public sealed class LogDamagedException(string message, string? folder = null)
+    : LogStorageException(folder is null ? message : $"{message}; to see what is damaged and what helps, run: quorate log fsck {folder}")
+{
+    /// <summary>The damaged log's folder; null for a storage without one.</summary>
+    public string? Folder { get; } = folder;
+}

@@ -1,14 +1,18 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Quorate.Core;
-using Quorate.Core.Files;
 
 namespace Quorate.Log.Storage;
 
 /// <summary>Finds, checks and creates the segment files of one log: <c>00000000.wal</c>, <c>00000001.wal</c> …</summary>
 static class SegmentFiles
 {
-    internal static (WriteAheadSegment[] Segments, TailRepair? Repair) Open(string folder, Sha256Digest log, CommitMarker marker)
+    internal static (WriteAheadSegment[] Segments, TailRepair? Repair) Open(
+        string folder,
+        Sha256Digest log,
+        CommitMarker marker,
+        WriteAheadDisk disk
+    )
     {
         var paths = Directory.GetFiles(folder, "*.wal");
         Array.Sort(paths, StringComparer.Ordinal);
@@ -21,22 +25,25 @@ static class SegmentFiles
                 var path = paths[number];
                 if (Path.GetFileName(path) != Name(number))
                 {
-                    throw new LogDamagedException($"{folder}: segment {Name(number)} is missing, {Path.GetFileName(path)} is there");
+                    throw new LogDamagedException(
+                        $"{folder}: segment {Name(number)} is missing, {Path.GetFileName(path)} is there",
+                        folder
+                    );
                 }
-                if (OpenOne(path, number, log, isLast: number == paths.Length - 1, marker) is { } segment)
+                if (OpenOne(path, number, log, isLast: number == paths.Length - 1, marker, disk) is { } segment)
                 {
                     segments.Add(segment);
                 }
                 else
                 {
                     repair = new TailRepair(path, 0, new FileInfo(path).Length);
-                    File.Delete(path);
-                    DurableFile.FlushDirectory(folder);
+                    disk.Delete(path);
+                    disk.DirectorySync(folder);
                 }
             }
             if (marker.Value is { } value && value.Segment >= segments.Count)
             {
-                throw new LogDamagedException($"{folder}: segment {Name(value.Segment)} is missing, but was acknowledged");
+                throw new LogDamagedException($"{folder}: segment {Name(value.Segment)} is missing, but was acknowledged", folder);
             }
             return ([.. segments], repair);
         }
@@ -53,10 +60,9 @@ static class SegmentFiles
         var header = new SegmentHeader(number, firstFrame, log, RandomNumberGenerator.GetBytes(WriteAheadFormat.SaltSize));
         var bytes = new byte[WriteAheadFormat.SegmentHeaderSize];
         WriteAheadFormat.WriteSegmentHeader(bytes, header);
-        var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read);
+        var file = disk.Open(path, FileMode.CreateNew, FileAccess.ReadWrite);
         try
         {
-            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             disk.Write(file, path, bytes, 0);
             disk.DataSync(file, path);
             disk.DirectorySync(folder);
@@ -66,34 +72,40 @@ static class SegmentFiles
             file.Dispose();
             throw;
         }
-        return new WriteAheadSegment(path, file, header, bytes.Length);
+        return new WriteAheadSegment(path, file, header, bytes.Length, disk);
     }
 
     // Null for a segment whose creation never completed.
-    static WriteAheadSegment? OpenOne(string path, uint number, Sha256Digest log, bool isLast, CommitMarker marker)
+    static WriteAheadSegment? OpenOne(string path, uint number, Sha256Digest log, bool isLast, CommitMarker marker, WriteAheadDisk disk)
     {
-        var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
+        var file = disk.Open(path, FileMode.Open, FileAccess.ReadWrite);
         WriteAheadSegment? segment = null;
         try
         {
             Span<byte> bytes = stackalloc byte[WriteAheadFormat.SegmentHeaderSize];
-            var read = RandomAccess.Read(file, bytes, 0);
+            var read = disk.Read(file, path, bytes, 0);
             if (!WriteAheadFormat.TryReadSegmentHeader(bytes[..read], out var header, out var version))
             {
-                var unfinished = isLast && !marker.CoversSegment(number) && RandomAccess.GetLength(file) <= bytes.Length;
-                return unfinished ? null : throw new LogDamagedException($"{path}: the segment header at offset 0 is damaged");
+                var unfinished = isLast && !marker.CoversSegment(number) && disk.Length(file, path) <= bytes.Length;
+                return unfinished
+                    ? null
+                    : throw new LogDamagedException($"{path}: the segment header at offset 0 is damaged", Path.GetDirectoryName(path));
             }
             if (version != WriteAheadFormat.Version)
             {
                 throw new LogDamagedException(
-                    $"{path}: write-ahead version {version}; this program reads version {WriteAheadFormat.Version}"
+                    $"{path}: write-ahead version {version}; this program reads version {WriteAheadFormat.Version}",
+                    Path.GetDirectoryName(path)
                 );
             }
             if (header.Number != number || header.Log != log)
             {
-                throw new LogDamagedException($"{path}: segment {header.Number} of log {header.Log} is not segment {number} of log {log}");
+                throw new LogDamagedException(
+                    $"{path}: segment {header.Number} of log {header.Log} is not segment {number} of log {log}",
+                    Path.GetDirectoryName(path)
+                );
             }
-            segment = new WriteAheadSegment(path, file, header, RandomAccess.GetLength(file));
+            segment = new WriteAheadSegment(path, file, header, disk.Length(file, path), disk);
             return segment;
         }
         finally

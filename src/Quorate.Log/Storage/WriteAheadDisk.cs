@@ -3,10 +3,39 @@ using Quorate.Core.Files;
 
 namespace Quorate.Log.Storage;
 
-/// <summary>The calls by which the write-ahead file reaches the disk: the seam for fault injection. All throw <see cref="IOException"/>.</summary>
+/// <summary>
+/// All calls by which the files of a log reach the disk and come back: the seam for fault injection. A test's disk may fail any of them, or
+/// forget what was not synced. All throw <see cref="IOException"/>. Thread-safe.
+/// </summary>
 public class WriteAheadDisk
 {
     public static WriteAheadDisk Real { get; } = new();
+
+    /// <summary>Opens a file, or creates it for its owner alone. Its name is durable after <see cref="DirectorySync"/>.</summary>
+    public virtual SafeFileHandle Open(string path, FileMode mode, FileAccess access)
+    {
+        if (access == FileAccess.Read)
+        {
+            return File.OpenHandle(path, mode, access, FileShare.ReadWrite);
+        }
+        var file = File.OpenHandle(path, mode, access, FileShare.Read);
+        try
+        {
+            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    public virtual long Length(SafeFileHandle file, string path) => RandomAccess.GetLength(file);
+
+    /// <summary>Reads as much as there is at an offset, up to the length of the destination; 0 behind the end.</summary>
+    public virtual int Read(SafeFileHandle file, string path, Span<byte> destination, long offset) =>
+        RandomAccess.Read(file, destination, offset);
 
     /// <summary>Writes all bytes at an offset; they need not be durable yet.</summary>
     public virtual void Write(SafeFileHandle file, string path, ReadOnlySpan<byte> bytes, long offset) =>
@@ -16,8 +45,20 @@ public class WriteAheadDisk
     public virtual void Write(SafeFileHandle file, string path, IReadOnlyList<ReadOnlyMemory<byte>> buffers, long offset) =>
         RandomAccess.Write(file, buffers, offset);
 
+    public virtual void SetLength(SafeFileHandle file, string path, long length) => RandomAccess.SetLength(file, length);
+
     /// <summary>Returns when everything written to the file is durable (<c>fdatasync</c>).</summary>
     public virtual void DataSync(SafeFileHandle file, string path) => DurableFile.FlushData(file);
+
+    /// <summary>Creates a folder for its owner alone; its name is durable after <see cref="DirectorySync"/> of its parent.</summary>
+    public virtual void CreateDirectory(string path) =>
+        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+
+    /// <summary>Removes a file; its name is durably gone after <see cref="DirectorySync"/>.</summary>
+    public virtual void Delete(string path) => File.Delete(path);
+
+    /// <summary>Renames a file over whatever is there.</summary>
+    public virtual void Move(string from, string to) => File.Move(from, to, overwrite: true);
 
     /// <summary>Returns when the names in a directory are durable (<c>fsync</c>).</summary>
     public virtual void DirectorySync(string directory) => DurableFile.FlushDirectory(directory);

@@ -1,4 +1,3 @@
-using Microsoft.Win32.SafeHandles;
 using Quorate.Core;
 
 namespace Quorate.Log.Storage;
@@ -30,7 +29,7 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         _marker = CommitMarker.Open(folder, disk);
         try
         {
-            (_segments, Repair) = SegmentFiles.Open(folder, log, _marker);
+            (_segments, Repair) = SegmentFiles.Open(folder, log, _marker, disk);
         }
         catch
         {
@@ -40,6 +39,14 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
     }
 
     public TailRepair? Repair { get; private set; }
+
+    public string? Folder => _folder;
+
+    public string Describe(FramePosition position)
+    {
+        var (number, offset) = WriteAheadSegment.Split(position);
+        return $"{(number < _segments.Length ? _segments[number].Path : _folder)} at offset {offset}";
+    }
 
     /// <summary>Length of all segments in bytes.</summary>
     public long StoredBytes => _segments.Sum(s => s.Length);
@@ -55,18 +62,20 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         {
             throw new ArgumentException("not a log ID", nameof(log));
         }
+        disk ??= WriteAheadDisk.Real;
         if (!Directory.Exists(folder))
         {
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            // Syncing a file says nothing of the names on the way to it: a power cut must not take the whole folder.
-            (disk ?? WriteAheadDisk.Real).DirectorySync(Path.GetDirectoryName(Path.GetFullPath(folder))!);
+            disk.CreateDirectory(folder);
         }
-        return new WriteAheadStorage(folder, digest, segmentBytes, disk ?? WriteAheadDisk.Real);
+        // Syncing a file says nothing of the names on the way to it: a power cut must not take the whole folder. Also for one that is there: whoever
+        // made it may not have come as far as this.
+        disk.DirectorySync(Path.GetDirectoryName(Path.GetFullPath(folder))!);
+        return new WriteAheadStorage(folder, digest, segmentBytes, disk);
     }
 
     public IEnumerable<StoredFrame> ReadFrames()
     {
-        var reader = new FrameReader(_marker);
+        var reader = new FrameReader(_marker, _folder);
         _nextFrame = 0;
         foreach (var segment in _segments)
         {
@@ -78,13 +87,19 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         }
         if (reader.Repair is { } repair)
         {
-            Cut(_segments[^1], repair.Offset);
+            _segments[^1].Cut(repair.Offset);
             Repair = repair;
         }
         if (_segments.Length > 0)
         {
+            if (!_marker.Covers(_segments[^1], _segments[^1].Length))
+            {
+                WriteAgain(_segments[^1], reader.Last);
+            }
             // After a kill, bytes may have been read from memory that no disk has yet. They are about to be acknowledged: sync first.
-            _disk.DataSync(_segments[^1].File, _segments[^1].Path);
+            // The same goes for the segment's name: the kill may have come before its folder was synced.
+            _segments[^1].Sync();
+            _disk.DirectorySync(_folder);
             _marker.Advance(_segments[^1], _segments[^1].Length);
         }
         _opened = true;
@@ -101,8 +116,8 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
             var header = new byte[WriteAheadFormat.FrameHeaderSize];
             WriteAheadFormat.WriteFrameHeader(header, _nextFrame, payload.Span, segment.Salt);
             var offset = segment.Length;
-            _disk.Write(segment.File, segment.Path, [header, payload], offset);
-            _disk.DataSync(segment.File, segment.Path);
+            segment.Write([header, payload], offset);
+            segment.Sync();
             segment.Length = offset + header.Length + payload.Length;
             _nextFrame++;
             _marker.Advance(segment, segment.Length);
@@ -133,10 +148,10 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         var got = 0;
         while (got < wanted)
         {
-            var read = RandomAccess.Read(segment.File, destination[got..wanted], offset + got);
+            var read = segment.Read(destination[got..wanted], offset + got);
             if (read == 0)
             {
-                throw new LogDamagedException($"{segment.Path} ends at offset {offset + got}, before what was written to it");
+                throw new LogDamagedException($"{segment.Path} ends at offset {offset + got}, before what was written to it", _folder);
             }
             got += read;
         }
@@ -153,7 +168,7 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         {
             var segments = _segments;
             Span<byte> header = stackalloc byte[WriteAheadFormat.FrameHeaderSize];
-            _ = RandomAccess.Read(segments[number].File, header, offset);
+            _ = segments[number].Read(header, offset);
             if (!WriteAheadFormat.TryReadFrameHeader(header, out _, out var frame))
             {
                 throw new ArgumentException("no frame begins there", nameof(payload));
@@ -163,12 +178,12 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
             for (var i = segments.Length - 1; i > number; i--)
             {
                 segments[i].Dispose();
-                File.Delete(segments[i].Path);
+                _disk.Delete(segments[i].Path);
                 _disk.DirectorySync(_folder);
             }
             _segments = segments[..(number + 1)];
-            Cut(segments[number], offset);
-            _disk.DataSync(segments[number].File, segments[number].Path);
+            segments[number].Cut(offset);
+            segments[number].Sync();
             _nextFrame = frame;
             return ValueTask.CompletedTask;
         }
@@ -197,17 +212,22 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         }
     }
 
+    // The last frame may be one whose fdatasync failed: the kernel then took its pages for clean, and no later sync writes them. Every
+    // earlier frame was durable before the next one was written.
+    static void WriteAgain(WriteAheadSegment segment, (long Offset, int Length) frame)
+    {
+        var bytes = new byte[frame.Length];
+        if (frame.Offset + frame.Length == segment.Length && segment.Read(bytes, frame.Offset) == bytes.Length)
+        {
+            segment.Write([bytes], frame.Offset);
+        }
+    }
+
     WriteAheadSegment AddSegment()
     {
         var segment = SegmentFiles.Create(_folder, _log, checked((uint)_segments.Length), _nextFrame, _disk);
         _segments = [.. _segments, segment];
         return segment;
-    }
-
-    static void Cut(WriteAheadSegment segment, long length)
-    {
-        RandomAccess.SetLength(segment.File, length);
-        segment.Length = length;
     }
 
     void ThrowUnlessWritable()
@@ -225,32 +245,4 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
     // What a failed fdatasync left in the page cache is unknown, and a second one may succeed without having written anything.
     LogStorageException Fail(IOException cause) =>
         _failure = cause as LogStorageException ?? new LogStorageException($"writing the log failed: {cause.Message}", cause);
-}
-
-/// <summary>One open segment file. Only the writer changes <see cref="Length"/>; readers may see it late, never early.</summary>
-sealed class WriteAheadSegment(string path, SafeFileHandle file, SegmentHeader header, long length) : IDisposable
-{
-    // 2^23 segments of up to 1 TiB.
-    const int OffsetBits = 40;
-
-    long _length = length;
-
-    internal string Path => path;
-    internal SafeFileHandle File => file;
-    internal int Number { get; } = (int)header.Number;
-    internal ulong FirstFrame => header.FirstFrame;
-    internal byte[] Salt => header.Salt;
-
-    internal long Length
-    {
-        get => Volatile.Read(ref _length);
-        set => Volatile.Write(ref _length, value);
-    }
-
-    internal FramePosition PositionOf(long offset) => new(((long)Number << OffsetBits) | offset);
-
-    internal static (int Number, long Offset) Split(FramePosition position) =>
-        ((int)(position.Value >> OffsetBits), position.Value & ((1L << OffsetBits) - 1));
-
-    public void Dispose() => file.Dispose();
 }
