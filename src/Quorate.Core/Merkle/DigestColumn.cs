@@ -15,6 +15,10 @@ sealed class DigestColumn
     public ref readonly Sha256Digest this[ulong index] =>
         ref Volatile.Read(ref _chunks)[checked((int)(index / ChunkSize))]![(int)(index % ChunkSize)];
 
+    /// <summary>Published digests from <paramref name="index"/> to its chunk's end; those behind them may not be set yet.</summary>
+    public ReadOnlySpan<Sha256Digest> Stored(ulong index) =>
+        Volatile.Read(ref _chunks)[checked((int)(index / ChunkSize))].AsSpan((int)(index % ChunkSize));
+
     /// <summary>The part of the chunk that holds <paramref name="index"/>, from there to the chunk's end; writer only.</summary>
     public Span<Sha256Digest> From(ulong index)
     {

@@ -279,9 +279,7 @@ sealed class SyncSession
     {
         var before = _state.StagedSize;
         var (size, head) = (before + (ulong)entries.Count, offer.Head);
-        _state.Tree.AppendRange([.. entries.Select(e => e.LeafHash)]);
-        var root = _state.Tree.Root(size);
-        _state.Tree.TruncateTo(before);
+        var root = _state.Tree.RootWith([.. entries.Select(e => e.LeafHash)]);
         if (size == head.TreeSize)
         {
             return root == head.LogRoot;

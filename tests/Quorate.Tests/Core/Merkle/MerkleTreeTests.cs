@@ -3,6 +3,7 @@ using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using Quorate.Core;
+using Quorate.Core.Columns;
 using Quorate.Core.Merkle;
 using Xunit;
 
@@ -74,6 +75,69 @@ public sealed class MerkleTreeTests
         Assert.Throws<ArgumentOutOfRangeException>(() => tree.Root(1001));
         tree.AppendRange(Leaves(1000, 500));
         Assert.Equal(Tree(Leaves(0, 1500)).Root(1500), tree.Root(1500));
+    }
+
+    [Fact]
+    public void RootWith_is_the_root_after_the_append_and_appends_nothing() =>
+        Prop.ForAll<int, int>(
+                (have, more) =>
+                {
+                    var tree = Tree(Leaves(0, Math.Abs(have % 300)));
+                    var size = tree.Size;
+                    var leaves = Leaves(7_000, Math.Abs(more % 300));
+                    var root = tree.RootWith(leaves);
+                    Assert.Equal(size, tree.Size);
+                    tree.AppendRange(leaves);
+                    return root == tree.Root(tree.Size);
+                }
+            )
+            .QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void A_tree_with_its_leaves_in_a_file_gives_what_one_in_memory_gives_also_after_a_restart()
+    {
+        var folder = Directory.CreateTempSubdirectory("quorate-tree-");
+        try
+        {
+            var path = Path.Combine(folder.FullName, "leaves");
+            var expected = Tree(Leaves(0, 5000));
+            var image = new MemoryStream();
+            using (var file = ColumnFile.Open(path, text => new IOException(text)))
+            {
+                var tree = new MerkleTree(file);
+                tree.AppendRange(Leaves(0, 4000));
+                AssertSame(expected, tree, 4000);
+                tree.Save(image, 3333);
+                tree.TruncateTo(3333);
+                tree.AppendRange(Leaves(9000, 200));
+            }
+            image.Position = 0;
+            using var again = ColumnFile.Open(path, text => new IOException(text));
+            var loaded = MerkleTree.Load(image, 3333, again);
+            Assert.Equal(image.Length, image.Position);
+            loaded.AppendRange(Leaves(3333, 1667));
+            AssertSame(expected, loaded, 5000);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    static void AssertSame(MerkleTree expected, MerkleTree tree, ulong size)
+    {
+        for (var index = 0UL; index < size; index += 97)
+        {
+            Assert.Equal(expected.Leaf(index), tree.Leaf(index));
+            Assert.Equal(expected.Root(index), tree.Root(index));
+            Assert.Equal(expected.InclusionProof(index, size), tree.InclusionProof(index, size));
+            Assert.Equal(expected.ConsistencyProof(index, size), tree.ConsistencyProof(index, size));
+        }
+        Assert.Equal(expected.Subtree(3, 10), tree.Subtree(3, 10));
+        Assert.Equal(expected.Subtree(8, 10), tree.Subtree(8, 10));
+        var leaves = new Sha256Digest[200];
+        tree.Leaves(1000, leaves);
+        Assert.Equal(Leaves(1000, 200), leaves);
     }
 
     [Fact]
