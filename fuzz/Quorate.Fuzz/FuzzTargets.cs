@@ -14,6 +14,7 @@ public static class FuzzTargets
         new MapEntryJsonTarget(),
         new MapProofTarget(),
         new MerkleProofTarget(),
+        new MisbehaviourProofTarget(),
         new PrivateKeyFileTarget(),
         new PublicKeyFileTarget(),
         new NixCacheKeyTarget(),

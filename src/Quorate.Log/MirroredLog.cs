@@ -50,7 +50,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
         {
             var log = new MirroredLog(options, storage);
             await Task.Run(() => Replay.Run(log.State, storage, options.Identity, cancellationToken), cancellationToken);
-            log._misbehaviour = MisbehaviourFile.Read(options.Folder);
+            log._misbehaviour = ReadMisbehaviour(options);
             if (log.State.StagedFrom is null)
             {
                 log._missingValues = (ulong)log.State.MissingValues().Count;
@@ -89,7 +89,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
             switch (outcome)
             {
                 case SyncOutcome.Misbehaving found:
-                    MisbehaviourFile.Write(_options.Folder, found.Evidence);
+                    MisbehaviourStore.Write(Path.Combine(_options.Folder, MisbehaviourStore.FileName), found.Evidence, Identity.Key);
                     _misbehaviour = found.Evidence;
                     return outcome;
                 case SyncOutcome.Advanced:
@@ -123,6 +123,17 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
         {
             _oneSync.Release();
         }
+    }
+
+    static Misbehaviour? ReadMisbehaviour(MirroredLogOptions options)
+    {
+        // Versions before the proofs were files of their own wrote this; what stands in it cannot all be checked.
+        var old = Path.Combine(options.Folder, "misbehaviour.json");
+        return File.Exists(old)
+            ? throw new LogDamagedException(
+                $"{old} says that an earlier version caught the log misbehaving; whoever removes it trusts the log again"
+            )
+            : MisbehaviourStore.Read(Path.Combine(options.Folder, MisbehaviourStore.FileName), options.Identity.Key);
     }
 
     async Task RetryMissingAsync(ValueFetcher fetcher, MirrorLimits limits, CancellationToken cancellationToken)

@@ -15,6 +15,8 @@ public sealed class ScriptedLogSource(ILogView served, string remote = "http://r
     public Func<IReadOnlyList<Sha256Digest>, IReadOnlyList<Sha256Digest>>? OnMapHistory { get; set; }
     public Func<Sha256Digest, ReadOnlyMemory<byte>?, ReadOnlyMemory<byte>?>? OnValue { get; set; }
 
+    public Func<ReadOnlyMemory<byte>, Sha256Digest, MapAnswer?>? OnMapValue { get; set; }
+
     /// <summary>Throws for every call while set.</summary>
     public bool IsDown { get; set; }
 
@@ -65,7 +67,7 @@ public sealed class ScriptedLogSource(ILogView served, string remote = "http://r
     public Task<MapAnswer?> MapValueAsync(LogId log, ReadOnlyMemory<byte> key, Sha256Digest mapRoot, CancellationToken cancellationToken)
     {
         Answer(cancellationToken);
-        return Task.FromResult(served.MapValue(key.Span, mapRoot));
+        return Task.FromResult(OnMapValue is null ? served.MapValue(key.Span, mapRoot) : OnMapValue(key, mapRoot));
     }
 
     public async Task<ReadOnlyMemory<byte>> ValueAsync(Sha256Digest digest, CancellationToken cancellationToken)

@@ -69,6 +69,13 @@ sealed class LogState
         return _map.Root;
     }
 
+    /// <summary>What the map over published and staged entries proves of a path. Writer only.</summary>
+    internal MapProof ProveStaged(in Sha256Digest path)
+    {
+        FlushInsertions();
+        return _map.Prove(path);
+    }
+
     /// <summary>The first entry of a key, staged ones included. Writer only.</summary>
     internal bool TryFindFirst(in Sha256Digest path, out ulong index) =>
         _stagedFirsts.TryGetValue(path, out index) || _map.TryFind(path, out index);

@@ -4,20 +4,9 @@ using Quorate.Log.Indexing;
 
 namespace Quorate.Log.Mirroring;
 
-/// <summary>Looks for contradictions between signed heads, and between a signed head and trees whose leaves hash to another one.</summary>
+/// <summary>Looks for contradictions between a signed head and trees whose leaves hash to another one.</summary>
 static class HeadChecks
 {
-    /// <summary>A contradiction between two heads that needs nothing but their signatures.</summary>
-    internal static Misbehaviour? Between(LogHead a, LogHead b, DateTimeOffset now)
-    {
-        MisbehaviourKind? kind =
-            a.TreeSize == b.TreeSize && a.LogRoot != b.LogRoot ? MisbehaviourKind.TwoLogRoots
-            : a.TreeSize == b.TreeSize && a.MapRoot != b.MapRoot ? MisbehaviourKind.TwoMapRoots
-            : a.MhTreeSize == b.MhTreeSize && (a.MhRoot != b.MhRoot || a.MapRoot != b.MapRoot) ? MisbehaviourKind.TwoMapHistoryRoots
-            : null;
-        return kind is { } k ? new Misbehaviour(k, a, b, Sha256Digest.Zero, [], now) : null;
-    }
-
     /// <summary>
     /// A contradiction between <paramref name="head"/> and <paramref name="whole"/>, the head whose trees <paramref name="state"/> holds (published or staged and
     /// checked). Only sizes that both cover are compared.
@@ -56,6 +45,7 @@ static class HeadChecks
                 head,
                 last,
                 history.InclusionProof(head.MhTreeSize - 1, head.MhTreeSize),
+                null,
                 now
             );
     }
@@ -63,14 +53,14 @@ static class HeadChecks
     /// <summary>The evidence that the tree of <paramref name="later"/> does not begin with that of <paramref name="earlier"/>.</summary>
     internal static Misbehaviour Rewritten(
         MisbehaviourKind kind,
-        LogHead earlier,
-        LogHead later,
+        SignedTree earlier,
+        SignedTree later,
         Sha256Digest prefix,
         MerkleTree tree,
         ulong earlierSize,
         ulong laterSize,
         DateTimeOffset now
-    ) => new(kind, earlier, later, prefix, tree.ConsistencyProof(earlierSize, laterSize), now);
+    ) => new(kind, earlier, later, prefix, tree.ConsistencyProof(earlierSize, laterSize), null, now);
 
     static Sha256Digest Prefix(MerkleTree tree, ulong size) => tree.Root(size);
 }

@@ -7,7 +7,7 @@ namespace Quorate.Log;
 /// <summary>Kinds of contradiction under a log's own signatures.</summary>
 public enum MisbehaviourKind
 {
-    /// <summary>Two signed heads give different roots of the log for one size.</summary>
+    /// <summary>Two signed trees of one size have different roots.</summary>
     TwoLogRoots,
 
     /// <summary>Two signed heads give different roots of the map for one log.</summary>
@@ -16,7 +16,7 @@ public enum MisbehaviourKind
     /// <summary>Two signed heads give different roots, or last leaves, of the map-history log for one size.</summary>
     TwoMapHistoryRoots,
 
-    /// <summary>The log of a signed head does not begin with the log of another signed head.</summary>
+    /// <summary>A signed tree does not begin with another signed tree.</summary>
     RewrittenLog,
 
     /// <summary>The map-history log of a signed head does not begin with that of another.</summary>
@@ -25,47 +25,68 @@ public enum MisbehaviourKind
     /// <summary>The map-history log of a signed head does not end with that head's map root.</summary>
     WrongMapHistoryLeaf,
 
-    /// <summary>The map of a signed head is not the one that follows from its entries. Shown by replaying them, which the mirror keeps.</summary>
+    /// <summary>The map of a signed head says of a key what an entry of the same head's log refutes.</summary>
     MapContradictsLog,
 }
 
 /// <summary>
-/// A contradiction with its evidence. All kinds but <see cref="MisbehaviourKind.MapContradictsLog"/> can be checked by anyone who has the log's public
-/// key, with nothing else at hand (<see cref="Verify"/>).
+/// A contradiction with its evidence: small, and checked by anyone who has the log's public key, with nothing else at hand
+/// (<see cref="Verify"/>; as a file: <see cref="MisbehaviourProof"/>).
 /// </summary>
-/// <param name="Earlier">The other signed head; null where one head contradicts itself.</param>
-/// <param name="Later">The signed head that contradicts it, or itself.</param>
-/// <param name="Actual">What was found instead: the root that <paramref name="Later"/>'s tree has at the earlier size, its last map-history leaf, or the map
-/// root that follows from the entries. Zero where the two heads suffice.</param>
-/// <param name="Proof">Consistency proof from <paramref name="Actual"/> to the later head's root, or inclusion proof of the last leaf.</param>
+/// <param name="Earlier">The other signed tree; null where one head contradicts itself.</param>
+/// <param name="Later">The signed tree that contradicts it, or itself.</param>
+/// <param name="Actual">What was found instead: the root that <paramref name="Later"/>'s tree has at the earlier size, or its last map-history leaf. Zero where
+/// the two signatures suffice.</param>
+/// <param name="Proof">Consistency proof from <paramref name="Actual"/> to the later root, or inclusion proof of the last leaf.</param>
+/// <param name="Map">The two answers of <see cref="MisbehaviourKind.MapContradictsLog"/>, and null for every other kind.</param>
 public sealed record Misbehaviour(
     MisbehaviourKind Kind,
-    LogHead? Earlier,
-    LogHead Later,
+    SignedTree? Earlier,
+    SignedTree Later,
     Sha256Digest Actual,
     IReadOnlyList<Sha256Digest> Proof,
+    MapContradiction? Map,
     DateTimeOffset Found
 )
 {
+    /// <summary>A contradiction between two signed trees that needs nothing but their signatures; null when there is none.</summary>
+    public static Misbehaviour? Between(SignedTree a, SignedTree b, DateTimeOffset now)
+    {
+        MisbehaviourKind? kind =
+            a.TreeSize == b.TreeSize && a.LogRoot != b.LogRoot ? MisbehaviourKind.TwoLogRoots
+            : a is not SignedTree.OfHead { Head: var x } || b is not SignedTree.OfHead { Head: var y } ? null
+            : x.TreeSize == y.TreeSize && x.MapRoot != y.MapRoot ? MisbehaviourKind.TwoMapRoots
+            : x.MhTreeSize == y.MhTreeSize && (x.MhRoot != y.MhRoot || x.MapRoot != y.MapRoot) ? MisbehaviourKind.TwoMapHistoryRoots
+            : null;
+        return kind is { } k ? new Misbehaviour(k, a, b, Sha256Digest.Zero, [], null, now) : null;
+    }
+
+    /// <summary>The map of a signed head contradicts its log.</summary>
+    public static Misbehaviour OfMap(LogHead head, MapContradiction map, DateTimeOffset now) =>
+        new(MisbehaviourKind.MapContradictsLog, null, head, Sha256Digest.Zero, [], map, now);
+
     /// <summary>One sentence for people.</summary>
     public string Detail =>
-        Kind switch
+        (Kind, Earlier, Later) switch
         {
-            MisbehaviourKind.TwoLogRoots =>
-                $"two signed heads of size {Later.TreeSize} have the log roots {Earlier!.LogRoot} and {Later.LogRoot}",
-            MisbehaviourKind.TwoMapRoots =>
-                $"two signed heads of one log of size {Later.TreeSize} have the map roots {Earlier!.MapRoot} and {Later.MapRoot}",
-            MisbehaviourKind.TwoMapHistoryRoots => $"two signed heads contradict each other about map history {Later.MhTreeSize}",
-            MisbehaviourKind.RewrittenLog =>
-                $"the signed head of size {Later.TreeSize} begins with {Actual} at size {Earlier!.TreeSize}, where {Earlier.LogRoot} was signed before",
-            MisbehaviourKind.RewrittenMapHistory =>
-                $"the map history of size {Later.MhTreeSize} begins with {Actual} at size {Earlier!.MhTreeSize}, where {Earlier.MhRoot} was signed before",
-            MisbehaviourKind.WrongMapHistoryLeaf =>
-                $"the map history of the signed head of size {Later.TreeSize} ends with leaf {Actual}, which is not its map root {Later.MapRoot}",
-            _ => $"the signed head of size {Later.TreeSize} has the map root {Later.MapRoot}, but its entries give {Actual}",
+            (MisbehaviourKind.TwoLogRoots, { } e, _) =>
+                $"two signed trees of size {Later.TreeSize} have the roots {e.LogRoot} and {Later.LogRoot}",
+            (MisbehaviourKind.TwoMapRoots, SignedTree.OfHead e, SignedTree.OfHead l) =>
+                $"two signed heads of one log of size {l.TreeSize} have the map roots {e.Head.MapRoot} and {l.Head.MapRoot}",
+            (MisbehaviourKind.TwoMapHistoryRoots, _, SignedTree.OfHead l) =>
+                $"two signed heads contradict each other about map history {l.Head.MhTreeSize}",
+            (MisbehaviourKind.RewrittenLog, { } e, _) =>
+                $"the signed tree of size {Later.TreeSize} begins with {Actual} at size {e.TreeSize}, where {e.LogRoot} was signed before",
+            (MisbehaviourKind.RewrittenMapHistory, SignedTree.OfHead e, SignedTree.OfHead l) =>
+                $"the map history of size {l.Head.MhTreeSize} begins with {Actual} at size {e.Head.MhTreeSize}, where {e.Head.MhRoot} was signed before",
+            (MisbehaviourKind.WrongMapHistoryLeaf, _, SignedTree.OfHead l) =>
+                $"the map history of the signed head of size {l.TreeSize} ends with leaf {Actual}, which is not its map root {l.Head.MapRoot}",
+            (MisbehaviourKind.MapContradictsLog, _, _) when Map is not null =>
+                $"the map of the signed head of size {Later.TreeSize} contradicts its log: {Map.Detail}",
+            _ => $"contradiction {Kind}",
         };
 
-    /// <summary>Checks the evidence from the log's key alone. <see cref="MisbehaviourKind.MapContradictsLog"/> is rejected as not checkable without entries.</summary>
+    /// <summary>Checks the evidence from the log's key alone.</summary>
     public Verification Verify(Ed25519PublicKey key)
     {
         if (Later.Verify(key) is Verification.Rejected later)
@@ -76,32 +97,45 @@ public sealed record Misbehaviour(
         {
             return earlier;
         }
-        return Kind switch
+        return (Kind, Earlier, Later) switch
         {
-            MisbehaviourKind.WrongMapHistoryLeaf => VerifyLastLeaf(),
-            MisbehaviourKind.MapContradictsLog => Verification.Reject("needs-entries", "shown only by replaying the log's entries"),
-            _ when Earlier is null => Verification.Reject("incomplete", "the earlier head is missing"),
-            MisbehaviourKind.TwoLogRoots => Contradiction(Earlier.TreeSize == Later.TreeSize && Earlier.LogRoot != Later.LogRoot),
-            MisbehaviourKind.TwoMapRoots => Contradiction(
-                Earlier.TreeSize == Later.TreeSize && Earlier.LogRoot == Later.LogRoot && Earlier.MapRoot != Later.MapRoot
-            ),
-            MisbehaviourKind.TwoMapHistoryRoots => Contradiction(
-                Earlier.MhTreeSize == Later.MhTreeSize && (Earlier.MhRoot != Later.MhRoot || Earlier.MapRoot != Later.MapRoot)
-            ),
-            MisbehaviourKind.RewrittenLog => VerifyRewritten(Earlier.TreeSize, Later.TreeSize, Earlier.LogRoot, Later.LogRoot),
-            MisbehaviourKind.RewrittenMapHistory => VerifyRewritten(Earlier.MhTreeSize, Later.MhTreeSize, Earlier.MhRoot, Later.MhRoot),
-            _ => Verification.Reject("unknown-kind", $"{Kind} is no kind of misbehaviour"),
+            (MisbehaviourKind.TwoLogRoots, { } e, _) => Contradiction(e.TreeSize == Later.TreeSize && e.LogRoot != Later.LogRoot),
+            (MisbehaviourKind.RewrittenLog, { } e, _) => VerifyRewritten(e.TreeSize, Later.TreeSize, e.LogRoot, Later.LogRoot),
+            (_, null, SignedTree.OfHead { Head: var head }) => VerifyOne(head),
+            (_, SignedTree.OfHead { Head: var e }, SignedTree.OfHead { Head: var l }) => VerifyTwo(e, l),
+            _ => Verification.Reject("incomplete", $"{Kind} needs other signatures than those at hand"),
         };
     }
+
+    Verification VerifyOne(LogHead head) =>
+        Kind switch
+        {
+            MisbehaviourKind.WrongMapHistoryLeaf => VerifyLastLeaf(head),
+            MisbehaviourKind.MapContradictsLog => Map?.Verify(head) ?? Verification.Reject("incomplete", "the map's answer is missing"),
+            _ => Verification.Reject("incomplete", "the earlier head is missing"),
+        };
+
+    Verification VerifyTwo(LogHead earlier, LogHead later) =>
+        Kind switch
+        {
+            MisbehaviourKind.TwoMapRoots => Contradiction(
+                earlier.TreeSize == later.TreeSize && earlier.LogRoot == later.LogRoot && earlier.MapRoot != later.MapRoot
+            ),
+            MisbehaviourKind.TwoMapHistoryRoots => Contradiction(
+                earlier.MhTreeSize == later.MhTreeSize && (earlier.MhRoot != later.MhRoot || earlier.MapRoot != later.MapRoot)
+            ),
+            MisbehaviourKind.RewrittenMapHistory => VerifyRewritten(earlier.MhTreeSize, later.MhTreeSize, earlier.MhRoot, later.MhRoot),
+            _ => Verification.Reject("incomplete", $"{Kind} is about one head"),
+        };
 
     Verification VerifyRewritten(ulong earlierSize, ulong laterSize, Sha256Digest earlierRoot, Sha256Digest laterRoot) =>
         Actual == earlierRoot ? Contradiction(false) : MerkleProof.VerifyConsistency(earlierSize, laterSize, Actual, laterRoot, Proof);
 
-    Verification VerifyLastLeaf() =>
-        Later.MhTreeSize == 0 || Actual == TreeHash.Leaf(Later.MapRoot.AsSpan())
+    Verification VerifyLastLeaf(LogHead head) =>
+        head.MhTreeSize == 0 || Actual == TreeHash.Leaf(head.MapRoot.AsSpan())
             ? Contradiction(false)
-            : MerkleProof.VerifyInclusion(Later.MhTreeSize - 1, Later.MhTreeSize, Actual, Proof, Later.MhRoot);
+            : MerkleProof.VerifyInclusion(head.MhTreeSize - 1, head.MhTreeSize, Actual, Proof, head.MhRoot);
 
-    static Verification Contradiction(bool holds) =>
-        holds ? Verification.Ok : Verification.Reject("no-contradiction", "the signed heads do not contradict each other");
+    internal static Verification Contradiction(bool holds) =>
+        holds ? Verification.Ok : Verification.Reject("no-contradiction", "what was signed does not contradict itself");
 }

@@ -18,7 +18,7 @@ public abstract record SyncOutcome(IReadOnlyList<RemoteFault> Faults)
 
 /// <summary>What one remote did wrong: a place failed, not the log.</summary>
 /// <param name="Code">Stable: <c>unreachable</c>, <c>bad-signature</c>, <c>stale</c>, <c>bad-consistency-proof</c>, <c>wrong-entries</c>,
-/// <c>wrong-map-history</c>, <c>bad-value</c>, <c>short-answer</c>, <c>limit</c>, <c>slow</c>, <c>invalid-head</c>.</param>
+/// <c>wrong-map</c>, <c>withheld-map</c>, <c>wrong-map-history</c>, <c>bad-value</c>, <c>short-answer</c>, <c>limit</c>, <c>slow</c>, <c>invalid-head</c>.</param>
 public sealed record RemoteFault(string Remote, string Code, string Detail)
 {
     public override string ToString() => $"{Remote}: {Code}: {Detail}";

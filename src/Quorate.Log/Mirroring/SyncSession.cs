@@ -141,14 +141,14 @@ sealed class SyncSession
             var head = offers[i].Head;
             for (var j = 0; j < i; j++)
             {
-                if (HeadChecks.Between(offers[j].Head, head, Now) is { } between)
+                if (Misbehaviour.Between(offers[j].Head, head, Now) is { } between)
                 {
                     return between;
                 }
             }
             if (
                 Current is { } current
-                && (HeadChecks.Between(current, head, Now) ?? HeadChecks.Against(head, current, _state, Now)) is { } against
+                && (Misbehaviour.Between(current, head, Now) ?? HeadChecks.Against(head, current, _state, Now)) is { } against
             )
             {
                 return against;
@@ -321,7 +321,16 @@ sealed class SyncSession
         var mapRoot = _state.StagedMapRoot();
         if (mapRoot != head.MapRoot)
         {
-            return Misbehaving(new Misbehaviour(MisbehaviourKind.MapContradictsLog, null, head, mapRoot, [], Now));
+            // The remote that shows the head comes first: it has to know the map that it speaks of.
+            IReadOnlyList<ILogSource> remotes = [offer.Remote, .. _remotes.Where(r => r != offer.Remote)];
+            var descent = new MapDescent(_state, head, remotes, _options.Identity.Id, Report);
+            return await descent.FindAsync(cancellationToken) is { } map
+                ? Misbehaving(Misbehaviour.OfMap(head, map, Now))
+                : throw new RemoteFaultException(
+                    offer.Remote,
+                    "wrong-map",
+                    $"the head of size {head.TreeSize} has the map root {head.MapRoot}, its entries give {mapRoot}, and no remote proves what that map says"
+                );
         }
         var fetcher = new EntryFetcher(offer.Remote, _options.Identity.Id, _options.EntriesPerCall);
         var leaves = (await fetcher.MapHistoryAsync(before, head.MhTreeSize, cancellationToken)).ToArray();

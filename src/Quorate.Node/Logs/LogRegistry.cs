@@ -34,6 +34,9 @@ public interface IFollowedLog
     /// <summary>The newest verified head; null before the first synchronisation.</summary>
     LogHead? Head { get; }
 
+    /// <summary>What the log was caught in; null for honest logs.</summary>
+    Misbehaviour? Misbehaviour => null;
+
     /// <summary>
     /// Query mode: asks the remotes for one key with proof and value, refreshing a head older than 5 s. Mirrors answer the same from their local copy.
     /// </summary>

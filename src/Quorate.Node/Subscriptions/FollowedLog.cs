@@ -37,6 +37,8 @@ abstract class FollowedLog : IFollowedLog, IAsyncDisposable
 
     public abstract LogHead? Head { get; }
 
+    public abstract Misbehaviour? Misbehaviour { get; }
+
     protected RemoteSet Remotes { get; }
 
     protected TimeProvider Time { get; }

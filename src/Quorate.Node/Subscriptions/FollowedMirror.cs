@@ -24,6 +24,8 @@ sealed class FollowedMirror : FollowedLog
 
     public override LogHead? Head => _mirror.Head;
 
+    public override Misbehaviour? Misbehaviour => _mirror.Misbehaviour;
+
     /// <exception cref="IOException">The mirror's files cannot be used.</exception>
     public static async Task<FollowedMirror> OpenAsync(
         FollowSection section,

@@ -22,18 +22,18 @@ sealed class FollowedQuery : FollowedLog
     readonly VerifiedHeadFile _file;
     readonly SemaphoreSlim _refreshing = new(1);
     readonly List<SizeSeen> _seen;
-    readonly MisbehaviourNote _note;
+    readonly string _proofPath;
     volatile LogHead? _head;
-    volatile Caught? _caught;
+    volatile Misbehaviour? _caught;
     long _refreshedAt;
 
-    FollowedQuery(FollowSection section, RemoteSet remotes, VerifiedHeadFile file, MisbehaviourNote note, TimeProvider time)
+    FollowedQuery(FollowSection section, RemoteSet remotes, VerifiedHeadFile file, string proofPath, TimeProvider time)
         : base(section, remotes, time)
     {
         _file = file;
-        _note = note;
+        _proofPath = proofPath;
         (_head, _seen) = file.Read(Identity);
-        _caught = note.Read();
+        _caught = MisbehaviourStore.Read(proofPath, Identity.Key);
         if (_caught is { } caught)
         {
             Report(time.GetUtcNow(), Stopped(caught));
@@ -44,11 +44,17 @@ sealed class FollowedQuery : FollowedLog
 
     public override LogHead? Head => _head;
 
-    /// <exception cref="MalformedException">The kept head, or the note of misbehaviour, is damaged.</exception>
+    public override Misbehaviour? Misbehaviour => _caught;
+
+    // A head that contradicts itself is the newest verified one; one that contradicts that is not taken.
+    bool IsHeadBad => _caught is { Earlier: null };
+
+    /// <exception cref="MalformedException">The kept head is damaged.</exception>
+    /// <exception cref="IOException">The proof of misbehaviour is damaged, or cannot be read.</exception>
     public static FollowedQuery Open(FollowSection section, RemoteSet remotes, string stateFolder, TimeProvider time)
     {
         var path = Path.Combine(stateFolder, "queries", section.Identity!.Id.Text);
-        return new FollowedQuery(section, remotes, new VerifiedHeadFile(path), new MisbehaviourNote(path + ".misbehaviour"), time);
+        return new FollowedQuery(section, remotes, new VerifiedHeadFile(path), path + ".misbehaviour", time);
     }
 
     public override async Task<KeyLookup> LookupAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
@@ -62,10 +68,10 @@ sealed class FollowedQuery : FollowedLog
             {
                 return new KeyLookup.Unavailable(Status.Fault ?? "never synchronised");
             }
-            if (_caught is { IsHeadBad: true } caught)
+            if (IsHeadBad)
             {
                 // The map that answers would come from is the proven lie, and no older head is kept.
-                return new KeyLookup.Unavailable($"the log misbehaves: {caught.Reason}");
+                return new KeyLookup.Unavailable($"the log misbehaves: {_caught?.Detail}");
             }
             var answer = await AskAsync(head, key, both.Token);
             if (answer is KeyLookup.Unavailable)
@@ -139,14 +145,14 @@ sealed class FollowedQuery : FollowedLog
             try
             {
                 var head = await source.HeadAsync(Identity.Id, cancellationToken);
-                switch (await HeadSuccession.CheckAsync(Identity, _head, head, source, cancellationToken))
+                switch (await HeadSuccession.CheckAsync(Identity, _head, head, source, Time.GetUtcNow(), cancellationToken))
                 {
                     case Succession.Accepted:
                         Accept(head);
                         Remotes.Prefer(source);
                         return new PollOutcome(null, null, 0);
-                    case Succession.Misbehaviour m:
-                        return Stopped(Catch(m.Reason, isHeadBad: false));
+                    case Succession.Contradiction contradiction:
+                        return Stopped(Catch(contradiction.Evidence));
                     case Succession.RemoteFault f:
                         faults.Add($"{source.Remote}: {f.Reason}");
                         break;
@@ -161,15 +167,18 @@ sealed class FollowedQuery : FollowedLog
     }
 
     /// <summary>Proven misbehaviour ends what is taken from the log, over restarts, too.</summary>
-    Caught Catch(string reason, bool isHeadBad)
+    Misbehaviour Catch(Misbehaviour evidence)
     {
-        var caught = new Caught(reason, isHeadBad || _caught is { IsHeadBad: true });
-        _caught = caught;
-        _note.Write(caught);
-        return caught;
+        Directory.CreateDirectory(
+            Path.GetDirectoryName(_proofPath)!,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        );
+        MisbehaviourStore.Write(_proofPath, evidence, Identity.Key);
+        _caught = evidence;
+        return evidence;
     }
 
-    static PollOutcome Stopped(Caught caught) => new("the log misbehaves, so nothing later is taken", caught.Reason, 0);
+    static PollOutcome Stopped(Misbehaviour caught) => new("the log misbehaves, so nothing later is taken", caught.Detail, 0);
 
     void Accept(LogHead head)
     {
@@ -231,10 +240,10 @@ sealed class FollowedQuery : FollowedLog
         }
         if (!MapEntryJson.TryParse(answer.Value.Span, out var digest, out var index) || index >= head.TreeSize)
         {
-            return Misbehaves($"the map under the head of size {head.TreeSize} holds an entry that is no entry of the log");
+            return Misbehaves(head, new MapContradiction(key, answer.Value, answer.Proof, null));
         }
         var leaf = TreeHash.EntryLeaf(key.Span, digest);
-        if (await CheckEntryAsync(source, head, index, leaf, cancellationToken) is { } fault)
+        if (await CheckEntryAsync(source, head, key, answer, index, leaf, cancellationToken) is { } fault)
         {
             return fault;
         }
@@ -251,6 +260,8 @@ sealed class FollowedQuery : FollowedLog
     async Task<KeyLookup?> CheckEntryAsync(
         ILogSource source,
         LogHead head,
+        ReadOnlyMemory<byte> key,
+        MapAnswer answer,
         ulong index,
         Sha256Digest leaf,
         CancellationToken cancellationToken
@@ -273,14 +284,22 @@ sealed class FollowedQuery : FollowedLog
         }
         // Another entry is proved to stand where the map points to: map and tree of one signed head contradict each other.
         return proof is not null && MerkleProof.VerifyInclusion(index, head.TreeSize, stated, proof, head.LogRoot).IsVerified
-            ? Misbehaves($"the map of the head of size {head.TreeSize} contradicts entry {index} of its log")
+            ? Misbehaves(
+                head,
+                new MapContradiction(key, answer.Value, answer.Proof, new ProvenEntry(index, entries[0].Key, entries[0].ValueDigest, proof))
+            )
             : new KeyLookup.Unavailable($"its entry {index} is not the one that the map names");
     }
 
-    KeyLookup.Unavailable Misbehaves(string reason)
+    KeyLookup.Unavailable Misbehaves(LogHead head, MapContradiction contradiction)
     {
-        Report(Time.GetUtcNow(), Stopped(Catch(reason, isHeadBad: true)));
-        return new KeyLookup.Unavailable($"the log misbehaves: {reason}");
+        if (!contradiction.IsPortable)
+        {
+            return new KeyLookup.Unavailable($"its map answers cannot be kept as a proof: {contradiction.Detail}");
+        }
+        var evidence = Misbehaviour.OfMap(head, contradiction, Time.GetUtcNow());
+        Report(Time.GetUtcNow(), Stopped(Catch(evidence)));
+        return new KeyLookup.Unavailable($"the log misbehaves: {evidence.Detail}");
     }
 
     /// <summary>The time of the first verified head that covers the entry.</summary>

@@ -13,7 +13,7 @@ abstract record Succession
     public sealed record RemoteFault(string Reason) : Succession;
 
     /// <summary>The log signed two things that cannot both be true.</summary>
-    public sealed record Misbehaviour(string Reason) : Succession;
+    public sealed record Contradiction(Misbehaviour Evidence) : Succession;
 }
 
 /// <summary>Checks the signature of a new head and that it continues the one verified before.</summary>
@@ -24,6 +24,7 @@ static class HeadSuccession
         LogHead? before,
         LogHead head,
         ILogSource source,
+        DateTimeOffset now,
         CancellationToken cancellationToken
     )
     {
@@ -35,17 +36,12 @@ static class HeadSuccession
         {
             return new Succession.Accepted();
         }
+        if (Misbehaviour.Between(before, head, now) is { } contradiction)
+        {
+            return new Succession.Contradiction(contradiction);
+        }
         if (head.TreeSize == before.TreeSize)
         {
-            // Both are signed, so a difference here needs no further witness.
-            if (head.LogRoot != before.LogRoot)
-            {
-                return new Succession.Misbehaviour($"two log roots for size {head.TreeSize}: {before.LogRoot} and {head.LogRoot}");
-            }
-            if (head.MapRoot != before.MapRoot)
-            {
-                return new Succession.Misbehaviour($"two map roots for size {head.TreeSize}: {before.MapRoot} and {head.MapRoot}");
-            }
             return head.MhTreeSize < before.MhTreeSize ? Behind(before, head) : new Succession.Accepted();
         }
         if (head.TreeSize < before.TreeSize)

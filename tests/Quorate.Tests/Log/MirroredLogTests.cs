@@ -243,7 +243,7 @@ public sealed partial class MirroredLogTests : IDisposable
             var outcome = Assert.IsType<SyncOutcome.Misbehaving>(await SyncAsync(mirror, source));
 
             Assert.Equal(kind, outcome.Evidence.Kind);
-            Assert.Equal(kind != MisbehaviourKind.MapContradictsLog, outcome.Evidence.Verify(_publisher.Identity.Key).IsVerified);
+            Assert.Equal(Verification.Ok, outcome.Evidence.Verify(_publisher.Identity.Key));
             Assert.Equal(good, mirror.Head);
             Assert.Equal("value 0/3", await TextAsync(mirror, "0/3"));
             // Nothing later is taken, not even from an honest remote.

@@ -2,6 +2,7 @@ using System.Text;
 using Quorate.Core;
 using Quorate.Crypto;
 using Quorate.Log;
+using Quorate.Log.Storage;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
 using Quorate.Node.Rpc;
@@ -50,7 +51,7 @@ public sealed class QueryMisbehaviourTests : IAsyncLifetime
 
         Assert.IsType<KeyLookup.Unavailable>(await LookupAsync(followed, "a"));
 
-        Assert.Contains("contradicts entry 0", followed.Status.Misbehaviour, StringComparison.Ordinal);
+        Assert.Contains("names entry 0, which is another", followed.Status.Misbehaviour, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -73,7 +74,7 @@ public sealed class QueryMisbehaviourTests : IAsyncLifetime
         }
         await using var again = Follow();
 
-        Assert.Contains("contradicts entry 0", again.Status.Misbehaviour, StringComparison.Ordinal);
+        Assert.Contains("names entry 0, which is another", again.Status.Misbehaviour, StringComparison.Ordinal);
         Assert.IsType<KeyLookup.Unavailable>(await LookupAsync(again, "b"));
     }
 
@@ -93,12 +94,28 @@ public sealed class QueryMisbehaviourTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Note_that_is_damaged_is_not_read_as_none()
+    public async Task Proof_verifies_from_the_logs_key_alone()
     {
-        var path = Path.Combine(_state.FullName, "note");
-        File.WriteAllText(path, "quorate-query-misbehaviour 1\nbad-");
+        await using var followed = Follow();
+        await LookupAsync(followed, "a");
 
-        Assert.Throws<MalformedException>(() => new MisbehaviourNote(path).Read());
+        var proof = MisbehaviourProof.Parse(MisbehaviourProof.Write(followed.Misbehaviour!, _signing.PublicKey), out _);
+
+        Assert.Equal(Verification.Ok, proof.Verify(_signing.PublicKey));
+    }
+
+    [Fact]
+    public async Task Proof_that_is_damaged_is_not_read_as_none()
+    {
+        await using (var followed = Follow())
+        {
+            await LookupAsync(followed, "a");
+        }
+        var path = Directory.GetFiles(Path.Combine(_state.FullName, "queries"), "*.misbehaviour").Single();
+        var text = await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(path, text[..^1], TestContext.Current.CancellationToken);
+
+        Assert.Throws<LogDamagedException>(Follow);
     }
 
     FollowedQuery Follow()

@@ -34,7 +34,7 @@ public sealed class VerifiedHeadTests : IDisposable
         LogHead.Sign(Digest(root), size, Digest(map), Digest(3), mhSize, _key);
 
     Task<Succession> CheckAsync(LogHead? before, LogHead head, params IReadOnlyList<Sha256Digest> proof) =>
-        HeadSuccession.CheckAsync(_identity, before, head, new ProofSource(proof), CancellationToken.None);
+        HeadSuccession.CheckAsync(_identity, before, head, new ProofSource(proof), DateTimeOffset.UnixEpoch, CancellationToken.None);
 
     [Fact]
     public async Task First_head_is_accepted_when_the_log_signed_it() =>
@@ -54,11 +54,11 @@ public sealed class VerifiedHeadTests : IDisposable
 
     [Fact]
     public async Task Two_log_roots_for_one_size_are_misbehaviour() =>
-        Assert.IsType<Succession.Misbehaviour>(await CheckAsync(Head(3), Head(3, root: 9)));
+        Assert.IsType<Succession.Contradiction>(await CheckAsync(Head(3), Head(3, root: 9)));
 
     [Fact]
     public async Task Two_map_roots_for_one_size_are_misbehaviour() =>
-        Assert.IsType<Succession.Misbehaviour>(await CheckAsync(Head(3), Head(3, map: 9)));
+        Assert.IsType<Succession.Contradiction>(await CheckAsync(Head(3), Head(3, map: 9)));
 
     [Fact]
     public async Task Same_entries_under_a_later_map_history_are_accepted() =>

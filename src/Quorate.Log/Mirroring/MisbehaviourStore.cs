@@ -1,0 +1,38 @@
+using Quorate.Core;
+using Quorate.Core.Files;
+using Quorate.Crypto;
+using Quorate.Log.Storage;
+
+namespace Quorate.Log;
+
+/// <summary>The one contradiction that a followed log was caught in, kept beside what was verified of it. A damaged or forged file is not read as none.</summary>
+public static class MisbehaviourStore
+{
+    /// <summary>In the folder of a mirror.</summary>
+    public const string FileName = "misbehaviour.proof";
+
+    /// <summary>Null when there is no file.</summary>
+    /// <exception cref="LogDamagedException">There is one, and it proves nothing.</exception>
+    public static Misbehaviour? Read(string path, Ed25519PublicKey key)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+        try
+        {
+            var record =
+                new FileInfo(path).Length <= MisbehaviourProof.MaxBytes
+                    ? MisbehaviourProof.Parse(File.ReadAllBytes(path), out _)
+                    : throw new MalformedException("too long");
+            return record.Verify(key) is Verification.Rejected rejected ? throw new MalformedException(rejected.ToString()) : record;
+        }
+        catch (MalformedException e)
+        {
+            throw new LogDamagedException($"{path} is no proof of misbehaviour ({e.Message}); whoever removes it trusts the log again");
+        }
+    }
+
+    public static void Write(string path, Misbehaviour record, Ed25519PublicKey key) =>
+        DurableFile.Replace(path, MisbehaviourProof.Write(record, key), DurableFile.Private);
+}
