@@ -13,6 +13,7 @@ need_missing() {
             nix-bin) has_program nix-store && has_program nix || echo "$need" ;;
             busybox-static) has_static_busybox || echo "$need" ;;
             debootstrap) has_program debootstrap || echo "$need" ;;
+            postgresql) has_postgres || echo "$need" ;;
             dpkg-dev) has_program dpkg-shlibdeps || echo "$need" ;;
             *) has_program "$need" || echo "$need" ;;
         esac
@@ -36,6 +37,15 @@ has_library() {
     return 1
 }
 
+# The server's programs are in a folder for each version, outside the path.
+has_postgres() {
+    local folder
+    for folder in /usr/lib/postgresql/*/bin; do
+        [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ] && return 0
+    done
+    has_program initdb && has_program postgres
+}
+
 # Inside a build sandbox there are no libraries, so a dynamically linked busybox would not start.
 has_static_busybox() {
     has_program busybox && busybox httpd --help >/dev/null 2>&1 && ! ldd "$(command -v busybox)" >/dev/null 2>&1
@@ -53,7 +63,7 @@ debian_install() {
         return 1
     fi
     echo "installing from Debian: $missing" >&2
-    # None of these packages has a service; RUNLEVEL=1 keeps whatever they may pull in from starting one.
+    # RUNLEVEL=1 keeps the only service among these packages, PostgreSQL's, and whatever they may pull in, from starting.
     # shellcheck disable=SC2086 # a list of words
     if ! apt_quietly install -y --no-install-recommends $missing; then
         apt_quietly update || return 1

@@ -14,10 +14,11 @@ public sealed class DependencyRuleTests
         ["Crypto"] = ["Core"],
         ["Trust"] = ["Crypto"],
         ["Log"] = ["Crypto"],
+        ["Postgres"] = ["Log"],
         ["Nix"] = ["Trust"],
         ["Rpc"] = ["Core"],
         ["Sources"] = ["Log", "Nix", "Rpc"],
-        ["Node"] = ["Trust", "Sources"],
+        ["Node"] = ["Trust", "Sources", "Postgres"],
         ["Cli"] = ["Trust", "Sources"],
     };
 
