@@ -19,6 +19,9 @@ sealed class CommitMarker : IDisposable
     /// <summary>Null when there is no legible mark.</summary>
     internal (uint Segment, long End, byte[] Salt)? Value { get; private set; }
 
+    /// <summary>True when the mark says that everything behind it was being dropped on purpose.</summary>
+    internal bool IsCut { get; private set; }
+
     internal static CommitMarker Open(string folder, WriteAheadDisk disk)
     {
         var path = System.IO.Path.Combine(folder, "committed");
@@ -28,9 +31,9 @@ sealed class CommitMarker : IDisposable
         try
         {
             var length = disk.Read(file, path, bytes, 0);
-            if (WriteAheadFormat.TryReadMarker(bytes[..length], out var segment, out var end, out var salt))
+            if (WriteAheadFormat.TryReadMarker(bytes[..length], out var isCut, out var segment, out var end, out var salt))
             {
-                marker.Value = (segment, end, salt.ToArray());
+                (marker.IsCut, marker.Value) = (isCut, (segment, end, salt.ToArray()));
             }
             return marker;
         }
@@ -51,18 +54,29 @@ sealed class CommitMarker : IDisposable
 
     internal bool CoversSegment(uint number) => Value is { } value && value.Segment >= number;
 
-    internal void Advance(WriteAheadSegment segment, long end)
+    internal void Advance(WriteAheadSegment segment, long end) => Set(segment, end, isCut: false);
+
+    /// <summary>
+    /// Says durably that everything behind <paramref name="end"/> is being dropped on purpose: half-way a disk may show zeros there, with intact
+    /// frames behind them. The mark must be set again, and synced, before anything is appended.
+    /// </summary>
+    internal void BeginCut(WriteAheadSegment segment, long end)
     {
-        WriteAheadFormat.WriteMarker(_buffer, (uint)segment.Number, end, segment.Salt);
-        _disk.Write(_file, _path, _buffer, 0);
-        Value = ((uint)segment.Number, end, segment.Salt);
+        Set(segment, end, isCut: true);
+        Sync();
     }
 
-    /// <summary>Lowers the mark durably, before bytes behind it are dropped on purpose.</summary>
-    internal void Retreat(WriteAheadSegment segment, long end)
+    internal void EndCut(WriteAheadSegment segment)
     {
-        Advance(segment, end);
+        Set(segment, segment.Length, isCut: false);
         Sync();
+    }
+
+    void Set(WriteAheadSegment segment, long end, bool isCut)
+    {
+        WriteAheadFormat.WriteMarker(_buffer, isCut, (uint)segment.Number, end, segment.Salt);
+        _disk.Write(_file, _path, _buffer, 0);
+        (IsCut, Value) = (isCut, ((uint)segment.Number, end, segment.Salt));
     }
 
     internal void Sync() => _disk.DataSync(_file, _path);

@@ -22,6 +22,7 @@ static class WriteAheadFormat
     internal static ReadOnlySpan<byte> SegmentMagic => "QUORWAL\n"u8;
     internal static ReadOnlySpan<byte> FrameMagic => "QFRM"u8;
     internal static ReadOnlySpan<byte> MarkerMagic => "QMRK"u8;
+    internal static ReadOnlySpan<byte> CutMagic => "QCUT"u8;
 
     internal static void WriteSegmentHeader(Span<byte> header, in SegmentHeader value)
     {
@@ -94,24 +95,31 @@ static class WriteAheadFormat
         digest[..16].CopyTo(check);
     }
 
-    internal static void WriteMarker(Span<byte> marker, uint segment, long end, ReadOnlySpan<byte> salt)
+    internal static void WriteMarker(Span<byte> marker, bool isCut, uint segment, long end, ReadOnlySpan<byte> salt)
     {
         marker.Clear();
-        MarkerMagic.CopyTo(marker);
+        (isCut ? CutMagic : MarkerMagic).CopyTo(marker);
         BinaryPrimitives.WriteUInt32LittleEndian(marker[4..], segment);
         BinaryPrimitives.WriteInt64LittleEndian(marker[8..], end);
         salt.CopyTo(marker[16..]);
         Sha256Digest.HashData(marker[..32]).CopyTo(marker[32..]);
     }
 
-    internal static bool TryReadMarker(ReadOnlySpan<byte> marker, out uint segment, out long end, out ReadOnlySpan<byte> salt)
+    internal static bool TryReadMarker(
+        ReadOnlySpan<byte> marker,
+        out bool isCut,
+        out uint segment,
+        out long end,
+        out ReadOnlySpan<byte> salt
+    )
     {
+        isCut = marker.StartsWith(CutMagic);
         segment = 0;
         end = 0;
         salt = default;
         if (
             marker.Length != MarkerSize
-            || !marker.StartsWith(MarkerMagic)
+            || !(isCut || marker.StartsWith(MarkerMagic))
             || !Sha256Digest.HashData(marker[..32]).AsSpan().SequenceEqual(marker[32..])
         )
         {

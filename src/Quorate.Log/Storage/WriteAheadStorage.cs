@@ -30,9 +30,11 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         try
         {
             (_segments, Repair) = SegmentFiles.Open(folder, log, _marker, disk);
+            FinishCut();
         }
         catch
         {
+            Array.ForEach(_segments ?? [], s => s.Dispose());
             _marker.Dispose();
             throw;
         }
@@ -166,24 +168,15 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         var offset = payloadOffset - WriteAheadFormat.FrameHeaderSize;
         try
         {
-            var segments = _segments;
+            var segment = _segments[number];
             Span<byte> header = stackalloc byte[WriteAheadFormat.FrameHeaderSize];
-            _ = segments[number].Read(header, offset);
+            _ = segment.Read(header, offset);
             if (!WriteAheadFormat.TryReadFrameHeader(header, out _, out var frame))
             {
                 throw new ArgumentException("no frame begins there", nameof(payload));
             }
-            // Later segments go first, newest first: a crash in between leaves a shorter but whole file.
-            _marker.Retreat(segments[number], offset);
-            for (var i = segments.Length - 1; i > number; i--)
-            {
-                segments[i].Dispose();
-                _disk.Delete(segments[i].Path);
-                _disk.DirectorySync(_folder);
-            }
-            _segments = segments[..(number + 1)];
-            segments[number].Cut(offset);
-            segments[number].Sync();
+            _marker.BeginCut(segment, offset);
+            CutAt(number, offset);
             _nextFrame = frame;
             return ValueTask.CompletedTask;
         }
@@ -228,6 +221,30 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         var segment = SegmentFiles.Create(_folder, _log, checked((uint)_segments.Length), _nextFrame, _disk);
         _segments = [.. _segments, segment];
         return segment;
+    }
+
+    // A cut that a crash interrupted is finished first; nothing was appended since it began.
+    void FinishCut()
+    {
+        if (_marker is { IsCut: true, Value: { } cut } && _segments[cut.Segment].Salt.AsSpan().SequenceEqual(cut.Salt))
+        {
+            CutAt((int)cut.Segment, cut.End);
+        }
+    }
+
+    void CutAt(int number, long offset)
+    {
+        // Later segments go first, newest first: a crash in between leaves a shorter but whole file.
+        for (var i = _segments.Length - 1; i > number; i--)
+        {
+            _segments[i].Dispose();
+            _disk.Delete(_segments[i].Path);
+            _disk.DirectorySync(_folder);
+        }
+        _segments = _segments[..(number + 1)];
+        _segments[number].Cut(offset);
+        _segments[number].Sync();
+        _marker.EndCut(_segments[number]);
     }
 
     void ThrowUnlessWritable()
