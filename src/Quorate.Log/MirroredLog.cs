@@ -40,8 +40,12 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
 
     /// <summary>Opens the mirror in its folder, or creates it there. The caller holds the state directory's lock.</summary>
     /// <exception cref="LogDamagedException">The files are not what was written.</exception>
-    public static Task<MirroredLog> OpenAsync(MirroredLogOptions options, CancellationToken cancellationToken) =>
-        OpenAsync(options, WriteAheadStorage.Open(options.Folder, options.Identity.Id), cancellationToken);
+    public static Task<MirroredLog> OpenAsync(MirroredLogOptions options, CancellationToken cancellationToken)
+    {
+        var storage = WriteAheadStorage.Open(options.Folder, options.Identity.Id);
+        LogIdentityFile.Ensure(options.Folder, options.Identity);
+        return OpenAsync(options, storage, cancellationToken);
+    }
 
     /// <summary>The same over another storage, which the mirror disposes of.</summary>
     public static async Task<MirroredLog> OpenAsync(MirroredLogOptions options, ILogStorage storage, CancellationToken cancellationToken)

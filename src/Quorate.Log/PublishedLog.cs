@@ -47,7 +47,9 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
     public static Task<PublishedLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key, CancellationToken cancellationToken)
     {
         CheckKey(options, key);
-        return OpenAsync(options, key, WriteAheadStorage.Open(options.Folder, options.Identity.Id), cancellationToken);
+        var storage = WriteAheadStorage.Open(options.Folder, options.Identity.Id);
+        LogIdentityFile.Ensure(options.Folder, options.Identity);
+        return OpenAsync(options, key, storage, cancellationToken);
     }
 
     /// <summary>The same over another storage, which the log disposes of.</summary>

@@ -16,7 +16,15 @@ static class LogCommands
     const ulong DefaultCount = 20;
 
     public static Command Build(CliHost host) =>
-        new("log", "Look at logs: identity, heads, entries") { Id(host), List(host), Head(host), Entries(host), Get(host) };
+        new("log", "Look at logs: identity, heads, entries")
+        {
+            Id(host),
+            List(host),
+            Head(host),
+            Entries(host),
+            Get(host),
+            LogCheckCommand.Build(host),
+        };
 
     public static Argument<string> LogArgument() => new("LOG") { Description = "Name or id of a log (see `quorate log list`)" };
 

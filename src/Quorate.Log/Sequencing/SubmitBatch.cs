@@ -89,7 +89,7 @@ sealed class SubmitBatch(LogState state, PublishedLogOptions options)
             (further ??= []).Add(_staged.Count);
         }
         var store = !state.HoldsValue(item.Digest);
-        _entries.Add(new FrameEntry(item.Key, item.Digest, store ? item.Value : null));
+        _entries.Add(new FrameEntry(item.Key, item.Digest, store ? item.Value : default(ReadOnlyMemory<byte>?)));
         _staged.Add(new StagedEntry(item.Key, item.Path, item.Digest, item.Leaf, store, store ? (uint)item.Value.Length : 0));
         request.Added++;
     }

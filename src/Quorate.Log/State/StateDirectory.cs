@@ -54,6 +54,28 @@ public sealed class StateDirectory : IDisposable
         }
     }
 
+    /// <summary>
+    /// Locks the state directory that a log's folder lies in, so that no node opens it; null where it lies in none, or in one that
+    /// cannot be written to, which no node can have open.
+    /// </summary>
+    /// <exception cref="StateDirectoryLockedException">A node has it open.</exception>
+    public static IDisposable? LockOf(string logFolder)
+    {
+        var state = System.IO.Path.GetDirectoryName(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(logFolder).TrimEnd('/')));
+        if (state is null || !File.Exists(System.IO.Path.Combine(state, "format")))
+        {
+            return null;
+        }
+        try
+        {
+            return Lock(state);
+        }
+        catch (IOException e) when (e is not StateDirectoryLockedException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The folder of a log that this node writes.</summary>
     public string PublishedFolder(LogId log) => System.IO.Path.Combine(Path, "logs", log.Text);
 

@@ -9,12 +9,17 @@ namespace Quorate.Log.Storage;
 /// </summary>
 sealed class CommitMarker : IDisposable
 {
-    readonly SafeFileHandle _file;
+    internal const string FileName = "committed";
+
+    readonly SafeFileHandle? _file;
     readonly string _path;
     readonly WriteAheadDisk _disk;
     readonly byte[] _buffer = new byte[WriteAheadFormat.MarkerSize];
 
-    CommitMarker(string path, SafeFileHandle file, WriteAheadDisk disk) => (_path, _file, _disk) = (path, file, disk);
+    CommitMarker(string path, SafeFileHandle? file, WriteAheadDisk disk) => (_path, _file, _disk) = (path, file, disk);
+
+    /// <summary>The mark of a log that has none.</summary>
+    internal static CommitMarker None { get; } = new("", null, WriteAheadDisk.Real);
 
     /// <summary>Null when there is no legible mark.</summary>
     internal (uint Segment, long End, byte[] Salt)? Value { get; private set; }
@@ -22,10 +27,10 @@ sealed class CommitMarker : IDisposable
     /// <summary>True when the mark says that everything behind it was being dropped on purpose.</summary>
     internal bool IsCut { get; private set; }
 
-    internal static CommitMarker Open(string folder, WriteAheadDisk disk)
+    internal static CommitMarker Open(string folder, WriteAheadDisk disk, FileAccess access = FileAccess.ReadWrite)
     {
-        var path = System.IO.Path.Combine(folder, "committed");
-        var file = disk.Open(path, FileMode.OpenOrCreate, FileAccess.ReadWrite);
+        var path = Path.Combine(folder, FileName);
+        var file = disk.Open(path, access == FileAccess.Read ? FileMode.Open : FileMode.OpenOrCreate, access);
         var marker = new CommitMarker(path, file, disk);
         Span<byte> bytes = stackalloc byte[WriteAheadFormat.MarkerSize + 1];
         try
@@ -75,11 +80,11 @@ sealed class CommitMarker : IDisposable
     void Set(WriteAheadSegment segment, long end, bool isCut)
     {
         WriteAheadFormat.WriteMarker(_buffer, isCut, (uint)segment.Number, end, segment.Salt);
-        _disk.Write(_file, _path, _buffer, 0);
+        _disk.Write(_file!, _path, _buffer, 0);
         (IsCut, Value) = (isCut, ((uint)segment.Number, end, segment.Salt));
     }
 
-    internal void Sync() => _disk.DataSync(_file, _path);
+    internal void Sync() => _disk.DataSync(_file!, _path);
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => _file?.Dispose();
 }

@@ -19,10 +19,7 @@ sealed class FrameReader(CommitMarker marker, string folder)
     {
         if (segment.FirstFrame != firstFrame)
         {
-            throw new LogDamagedException(
-                $"{segment.Path}: begins with frame {segment.FirstFrame}, not {firstFrame}: a segment was replaced",
-                folder
-            );
+            throw Damaged(segment, 0, $"{segment.Path}: begins with frame {segment.FirstFrame}, not {firstFrame}: a segment was replaced");
         }
         var number = firstFrame;
         var buffer = ArrayPool<byte>.Shared.Rent(1 << 16);
@@ -45,10 +42,7 @@ sealed class FrameReader(CommitMarker marker, string folder)
             }
             if (marker.Value is { } value && value.Segment == segment.Number && value.End > offset)
             {
-                throw new LogDamagedException(
-                    $"{segment.Path}: ends at offset {offset}, but {value.End} bytes had been acknowledged",
-                    folder
-                );
+                throw Damaged(segment, offset, $"{segment.Path}: ends at offset {offset}, but {value.End} bytes had been acknowledged");
             }
         }
         finally
@@ -99,26 +93,28 @@ sealed class FrameReader(CommitMarker marker, string folder)
     {
         if (!isLast)
         {
-            throw new LogDamagedException(
-                $"{segment.Path}: frame {number} at offset {offset} is damaged, and later segments follow it",
-                folder
-            );
+            throw Damaged(segment, offset, $"{segment.Path}: frame {number} at offset {offset} is damaged, and later segments follow it");
         }
         if (marker.Covers(segment, offset + 1))
         {
-            throw new LogDamagedException(
-                $"{segment.Path}: frame {number} at offset {offset} is damaged or cut, and had been acknowledged",
-                folder
+            throw Damaged(
+                segment,
+                offset,
+                $"{segment.Path}: frame {number} at offset {offset} is damaged or cut, and had been acknowledged"
             );
         }
         if (FindIntactFrameBehind(segment, offset, number) is { } later)
         {
-            throw new LogDamagedException(
-                $"{segment.Path}: frame {number} at offset {offset} is damaged, and an intact frame follows it at offset {later}",
-                folder
+            throw Damaged(
+                segment,
+                offset,
+                $"{segment.Path}: frame {number} at offset {offset} is damaged, and an intact frame follows it at offset {later}"
             );
         }
     }
+
+    LogDamagedException Damaged(WriteAheadSegment segment, long offset, string what) =>
+        new(what, folder) { File = segment.Path, Offset = offset };
 
     // The mark may be older than the last frames: a lost mark must not turn damage into an unfinished write.
     static long? FindIntactFrameBehind(WriteAheadSegment segment, long offset, ulong number)

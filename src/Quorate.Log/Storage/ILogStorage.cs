@@ -70,4 +70,13 @@ public sealed class LogDamagedException(string message, string? folder = null)
 {
     /// <summary>The damaged log's folder; null for a storage without one.</summary>
     public string? Folder { get; } = folder;
+
+    /// <summary>What is wrong, without the advice.</summary>
+    public string Finding { get; } = message;
+
+    /// <summary>The damaged file, where one is known.</summary>
+    public string? File { get; init; }
+
+    /// <summary>Where in <see cref="File"/> the damage begins.</summary>
+    public long? Offset { get; init; }
 }

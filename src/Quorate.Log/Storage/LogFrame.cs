@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Quorate.Core;
+using Quorate.Core.Merkle;
 
 namespace Quorate.Log.Storage;
 
@@ -236,7 +237,8 @@ readonly record struct EntryRecord(Sha256Digest Digest, uint ValueLength, uint V
 {
     internal int Length => LogFrame.RecordSize + KeyLength;
 
-    internal bool HasValue => ValueLength != LogFrame.NoValue;
+    // The first version wrote the length 0 where it meant none.
+    internal bool HasValue => ValueLength != LogFrame.NoValue && (ValueLength != 0 || Digest == TreeHash.EmptyRoot);
 
     /// <summary>False unless the whole record, key included, is there.</summary>
     internal static bool TryRead(ReadOnlySpan<byte> bytes, out EntryRecord record)

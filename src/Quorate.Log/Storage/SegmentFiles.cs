@@ -11,7 +11,8 @@ static class SegmentFiles
         string folder,
         Sha256Digest log,
         CommitMarker marker,
-        WriteAheadDisk disk
+        WriteAheadDisk disk,
+        FileAccess access = FileAccess.ReadWrite
     )
     {
         var paths = Directory.GetFiles(folder, "*.wal");
@@ -30,15 +31,18 @@ static class SegmentFiles
                         folder
                     );
                 }
-                if (OpenOne(path, number, log, isLast: number == paths.Length - 1, marker, disk) is { } segment)
+                if (OpenOne(path, number, log, isLast: number == paths.Length - 1, marker, disk, access) is { } segment)
                 {
                     segments.Add(segment);
                 }
                 else
                 {
                     repair = new TailRepair(path, 0, new FileInfo(path).Length);
-                    disk.Delete(path);
-                    disk.DirectorySync(folder);
+                    if (access != FileAccess.Read)
+                    {
+                        disk.Delete(path);
+                        disk.DirectorySync(folder);
+                    }
                 }
             }
             if (marker.Value is { } value && value.Segment >= segments.Count)
@@ -76,9 +80,17 @@ static class SegmentFiles
     }
 
     // Null for a segment whose creation never completed.
-    static WriteAheadSegment? OpenOne(string path, uint number, Sha256Digest log, bool isLast, CommitMarker marker, WriteAheadDisk disk)
+    static WriteAheadSegment? OpenOne(
+        string path,
+        uint number,
+        Sha256Digest log,
+        bool isLast,
+        CommitMarker marker,
+        WriteAheadDisk disk,
+        FileAccess access
+    )
     {
-        var file = disk.Open(path, FileMode.Open, FileAccess.ReadWrite);
+        var file = disk.Open(path, FileMode.Open, access);
         WriteAheadSegment? segment = null;
         try
         {
@@ -89,7 +101,11 @@ static class SegmentFiles
                 var unfinished = isLast && !marker.CoversSegment(number) && disk.Length(file, path) <= bytes.Length;
                 return unfinished
                     ? null
-                    : throw new LogDamagedException($"{path}: the segment header at offset 0 is damaged", Path.GetDirectoryName(path));
+                    : throw new LogDamagedException($"{path}: the segment header at offset 0 is damaged", Path.GetDirectoryName(path))
+                    {
+                        File = path,
+                        Offset = 0,
+                    };
             }
             if (version != WriteAheadFormat.Version)
             {
@@ -117,5 +133,5 @@ static class SegmentFiles
         }
     }
 
-    static string Name(uint number) => number.ToString("D8", CultureInfo.InvariantCulture) + ".wal";
+    internal static string Name(uint number) => number.ToString("D8", CultureInfo.InvariantCulture) + ".wal";
 }

@@ -16,6 +16,20 @@ public sealed class PublishedLogTests : IDisposable
     public void Dispose() => _fixture.Dispose();
 
     [Fact]
+    public async Task ValueAsync_of_a_value_that_two_entries_share_gives_it_after_reopening()
+    {
+        using var fixture = new LogFixture();
+        await using (var log = await fixture.OpenAsync())
+        {
+            await log.SubmitAsync("one", "shared");
+            await log.SubmitAsync("two", "shared");
+        }
+        await using var reopened = await fixture.OpenAsync();
+        var digest = Sha256Digest.HashData("shared"u8);
+        Assert.Equal("shared"u8.ToArray(), (await reopened.ValueAsync(digest, TestContext.Current.CancellationToken))!.Value.ToArray());
+    }
+
+    [Fact]
     public async Task OpenAsync_with_another_private_key_is_refused()
     {
         using var other = Ed25519PrivateKey.Generate();

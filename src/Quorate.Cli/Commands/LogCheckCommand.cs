@@ -1,0 +1,249 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Quorate.Cli.Rendering;
+using Quorate.Core;
+using Quorate.Crypto;
+using Quorate.Log;
+using Quorate.Log.Checking;
+using Quorate.Log.Storage;
+
+namespace Quorate.Cli.Commands;
+
+/// <summary><c>quorate log fsck</c>: the full check of logs that no node has open.</summary>
+static class LogCheckCommand
+{
+    const string DefaultState = "/var/lib/quorate";
+
+    public static Command Build(CliHost host)
+    {
+        var folder = new Argument<string?>("DIR")
+        {
+            Description = $"A log's folder, or a state directory with --log or all its logs (default: {DefaultState})",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var log = new Option<string?>("--log")
+        {
+            Description = "Only the log with this ID, of those in the state directory",
+            HelpName = "ID",
+        };
+        var protocol = new Option<string?>("--protocol")
+        {
+            Description = "Of a folder that does not say it: nix, test, or a UUID",
+            HelpName = "NAME",
+        };
+        var key = new Option<string?>("--key")
+        {
+            Description = "Of a folder that does not say it: the log's public key, 32 bytes in base64",
+            HelpName = "BASE64",
+        };
+        var repair = new Option<bool>("--repair")
+        {
+            Description = "Remove damaged derived files, which the node then makes again; never touches the write-ahead file",
+        };
+        var json = CommandLine.Json();
+        var command = new Command("fsck", "Check a log's files completely, with the node stopped")
+        {
+            folder,
+            log,
+            protocol,
+            key,
+            repair,
+            json,
+        };
+        command.Teach(
+            "Reads every segment, frame, value and signature, and recomputes every root under every head. Changes nothing without --repair.\n"
+                + "Exit status: 0 intact, 2 damaged (file, offset and the command that helps are printed), 1 it could not be checked.",
+            "quorate log fsck /var/lib/quorate",
+            "quorate log fsck /var/lib/quorate/logs/4ff5…",
+            "quorate log fsck /var/lib/quorate --log 4ff5… --json"
+        );
+        command.SetAction(
+            async (parse, cancellationToken) =>
+            {
+                var identity = Identity(parse.GetValue(protocol), parse.GetValue(key));
+                var folders = Folders(parse.GetValue(folder) ?? DefaultState, parse.GetValue(log));
+                var reports = new List<LogCheckReport>();
+                foreach (var each in folders)
+                {
+                    using var held = StateDirectory.LockOf(each);
+                    var report = Check(host, each, identity, cancellationToken);
+                    reports.Add(parse.GetValue(repair) ? LogRepair.Run(report) : report);
+                }
+                if (parse.GetValue(json))
+                {
+                    await host.WriteJsonAsync(writer => Write(writer, reports));
+                }
+                else
+                {
+                    foreach (var report in reports)
+                    {
+                        await WriteAsync(host, report);
+                    }
+                }
+                return reports.TrueForAll(r => r.IsIntact) ? ExitCode.Ok : ExitCode.Rejected;
+            }
+        );
+        return command;
+    }
+
+    static LogCheckReport Check(CliHost host, string folder, LogIdentity? identity, CancellationToken cancellationToken)
+    {
+        var counter = new Counter(host);
+        try
+        {
+            return LogChecker.Run(folder, identity, WriteAheadDisk.Real, counter, cancellationToken);
+        }
+        finally
+        {
+            counter.Done();
+        }
+    }
+
+    static List<string> Folders(string folder, string? log)
+    {
+        if (!Directory.Exists(folder))
+        {
+            throw new CliException($"{folder}: there is no such folder");
+        }
+        var all = ((string[])["logs", "mirrors"])
+            .Select(name => Path.Combine(folder, name))
+            .Where(Directory.Exists)
+            .SelectMany(Directory.GetDirectories)
+            .ToList();
+        if (log is not null)
+        {
+            var chosen = all.Where(f => Path.GetFileName(f).StartsWith(log, StringComparison.Ordinal)).ToList();
+            return chosen.Count > 0 ? chosen : throw new CliException($"{folder} has no log whose ID begins with {log}");
+        }
+        return all.Count > 0 ? all : [folder];
+    }
+
+    static LogIdentity? Identity(string? protocol, string? key)
+    {
+        if (protocol is null && key is null)
+        {
+            return null;
+        }
+        if (protocol is null || key is null)
+        {
+            throw new CliException("--protocol and --key belong together");
+        }
+        if (!Protocol.TryFind(protocol, out var found))
+        {
+            throw new CliException($"unknown protocol '{protocol}'; known: {string.Join(", ", Protocol.Known.Select(p => p.Name))}");
+        }
+        return Ed25519PublicKey.TryParse(key, out var parsed)
+            ? new LogIdentity(found, parsed)
+            : throw new CliException("--key: not the base64 of 32 bytes");
+    }
+
+    static async Task WriteAsync(CliHost host, LogCheckReport report)
+    {
+        await host.Out.WriteLineAsync(
+            $"""
+            {report.Folder}
+              log          {report.Identity.Id} ({report.Identity.Protocol}, {(report.IsMirror ? "mirror" : "published")})
+              checked      {report.Head?.TreeSize ?? 0} entries, {report.Heads} heads, {report.Bytes} bytes in {report.Segments} segments
+            """
+        );
+        if (report.Head is { } head)
+        {
+            await host.Out.WriteLineAsync($"  log root     {head.LogRoot}\n  map root     {head.MapRoot}\n  map history  {head.MhRoot}");
+        }
+        if (report.MissingValues > 0)
+        {
+            await host.Out.WriteLineAsync($"  missing      {report.MissingValues} values that no remote gave");
+        }
+        foreach (var note in report.Notes)
+        {
+            await host.Out.WriteLineAsync("  note         " + Screen.Printable(note));
+        }
+        foreach (var damage in report.Damage)
+        {
+            await host.Out.WriteLineAsync(
+                $"  DAMAGED      {damage.File}{(damage.Offset is { } at ? string.Create(CultureInfo.InvariantCulture, $" at offset {at}") : "")}: {Screen.Printable(damage.What)}"
+            );
+        }
+        await host.Out.WriteLineAsync(report.Recovery is { } recovery ? $"  recovery     {recovery}" : "  intact");
+    }
+
+    static void Write(Utf8JsonWriter writer, List<LogCheckReport> reports)
+    {
+        writer.WriteBoolean("intact", reports.TrueForAll(r => r.IsIntact));
+        writer.WriteStartArray("logs");
+        foreach (var report in reports)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("folder", report.Folder);
+            writer.WriteString("log_id", report.Identity.Id.Text);
+            writer.WriteString("protocol", report.Identity.Protocol.Name);
+            writer.WriteString("key", report.Identity.Key.ToString());
+            writer.WriteString("role", report.IsMirror ? "mirror" : "published");
+            writer.WriteBoolean("intact", report.IsIntact);
+            writer.WriteNumber("entries", report.Head?.TreeSize ?? 0);
+            writer.WriteNumber("heads", report.Heads);
+            writer.WriteNumber("checkpoints", report.Checkpoints);
+            writer.WriteNumber("bytes", report.Bytes);
+            writer.WriteNumber("segments", report.Segments);
+            writer.WriteNumber("missing_values", report.MissingValues);
+            if (report.Head is { } head)
+            {
+                writer.WriteString("log_root", head.LogRoot.ToString());
+                writer.WriteString("map_root", head.MapRoot.ToString());
+                writer.WriteString("mh_root", head.MhRoot.ToString());
+                writer.WriteNumber("mh_tree_size", head.MhTreeSize);
+            }
+            writer.WriteStartArray("damage");
+            foreach (var damage in report.Damage)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("file", damage.File);
+                if (damage.Offset is { } offset)
+                {
+                    writer.WriteNumber("offset", offset);
+                }
+                writer.WriteString("what", damage.What);
+                writer.WriteBoolean("derived", damage.IsDerived);
+                writer.WriteEndObject();
+            }
+            writer.WriteEndArray();
+            writer.WriteStartArray("notes");
+            foreach (var note in report.Notes)
+            {
+                writer.WriteStringValue(note);
+            }
+            writer.WriteEndArray();
+            if (report.Recovery is { } recovery)
+            {
+                writer.WriteString("recovery", recovery);
+            }
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+    }
+
+    /// <summary>Percent of the bytes, on standard error of a terminal.</summary>
+    sealed class Counter(CliHost host) : IProgress<LogCheckProgress>
+    {
+        long _shown = -1;
+
+        public void Report(LogCheckProgress value)
+        {
+            var percent = value.TotalBytes == 0 ? 100 : value.Bytes * 100 / value.TotalBytes;
+            if (host.Interactive && percent != _shown)
+            {
+                _shown = percent;
+                host.Error.Write(string.Create(CultureInfo.InvariantCulture, $"\r{percent} %  {value.Entries} entries"));
+            }
+        }
+
+        public void Done()
+        {
+            if (_shown >= 0)
+            {
+                host.Error.Write("\r\u001b[K");
+            }
+        }
+    }
+}
