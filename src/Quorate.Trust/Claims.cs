@@ -79,7 +79,17 @@ public sealed record LogPosition(string LogId, ulong Index, ulong TreeSize);
 /// <param name="Position">Null for claims that no log holds.</param>
 /// <param name="FirstSeen">When this node first saw a head that covers the claim (or the signature, for caches); never what the builder says.</param>
 /// <param name="SelfDivergences">Later, different claims by the same builder for the same input. They support nothing.</param>
-public sealed record Evidence(Claim Claim, LogPosition? Position, DateTimeOffset FirstSeen, IReadOnlyList<Claim> SelfDivergences);
+public sealed record Evidence(Claim Claim, LogPosition? Position, DateTimeOffset FirstSeen, IReadOnlyList<Claim> SelfDivergences)
+{
+    /// <summary>What others than the builder say of its log; null for claims that no log holds.</summary>
+    public WitnessStatus? Witnessing { get; init; }
+}
+
+/// <summary>What is known of a log's standing with others than its builder.</summary>
+/// <param name="Witnesses">Distinct configured witnesses that cosigned a tree of the log which covers the claim, and which is the one that we verified.</param>
+/// <param name="FreshAt">When what we verified of the log was last known to be all of it: by its quorum of witnesses where it has one, otherwise by its
+/// remotes. Null for never.</param>
+public sealed record WitnessStatus(int Witnesses, DateTimeOffset? FreshAt);
 
 /// <summary>What one builder has to say about one input.</summary>
 public abstract record Testimony(string Builder)

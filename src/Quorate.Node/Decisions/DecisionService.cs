@@ -134,7 +134,7 @@ public sealed class DecisionService : IDecisionService
         if (DecisionCache.Fits(decision))
         {
             var expires = lifetime is { } brief ? now + brief : (DateTimeOffset?)null;
-            if (model.Rule?.NextBound(now) is { } ruleBound && (expires is null || ruleBound < expires))
+            if (model.Rule?.NextBound(now, testimonies) is { } ruleBound && (expires is null || ruleBound < expires))
             {
                 expires = ruleBound;
             }

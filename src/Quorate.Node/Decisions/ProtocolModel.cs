@@ -109,7 +109,7 @@ sealed class ProtocolModel
         IFollowedLog[] followed
     )
     {
-        var (builder, name, _, origin) = source.Trust;
+        var (builder, name, _, origin, _) = source.Trust;
         if (source.Publish is not null)
         {
             var log = Array.Find(published, entry => entry.Section.Name == name)?.Log;

@@ -5,10 +5,10 @@ namespace Quorate.Trust.Rules;
 /// <summary>Reads what follows <c>where</c>.</summary>
 sealed class ConditionParser(RuleLexer tokens, RuleContext context)
 {
-    static readonly string[] Available = ["logged", "built", "before", "until_index"];
+    static readonly string[] Available = ["logged", "built", "before", "until_index", "witnessed", "fresh"];
 
     // Their shapes are fixed already, so that a rule written for a later version gets a better answer than "unknown".
-    static readonly string[] Announced = ["attested", "witnessed", "fresh"];
+    static readonly string[] Announced = ["attested"];
 
     static readonly string[] InstantFormats = ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
 
@@ -35,6 +35,8 @@ sealed class ConditionParser(RuleLexer tokens, RuleContext context)
             "built" => WithoutArguments(name, arguments, new VoteCondition.Built()),
             "before" => Before(name, arguments),
             "until_index" => UntilIndex(name, arguments, inner),
+            "witnessed" => Witnessed(name, arguments, inner),
+            "fresh" => Fresh(name, arguments, inner),
             _ => throw new RuleFaultException(
                 name.Offset,
                 $"the condition '{name.Text}' is not available in this version; a rule never ignores a condition"
@@ -110,6 +112,57 @@ sealed class ConditionParser(RuleLexer tokens, RuleContext context)
             argument.Offset,
             "not a date as RFC 3339 writes it: \"2026-05-01\" (midnight UTC) or \"2026-05-01T12:00:00Z\""
         );
+    }
+
+    VoteCondition.Witnessed Witnessed(Token name, List<Token> arguments, TrustModel inner)
+    {
+        if (arguments is not [{ Kind: TokenKind.Word } argument])
+        {
+            throw new RuleFaultException(
+                arguments.Count == 0 ? name.Offset : arguments[^1].Offset,
+                "'witnessed' takes one number: witnessed(2)"
+            );
+        }
+        if (!int.TryParse(argument.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || argument.Text[0] == '0')
+        {
+            throw new RuleFaultException(argument.Offset, "expected a number of witnesses from 1, without leading zeros");
+        }
+        foreach (var builder in inner.Builders())
+        {
+            var most = context
+                .Sources.Where(source => source.Builder == builder)
+                .Select(source => source.Witnesses)
+                .DefaultIfEmpty(0)
+                .Max();
+            if (most < count)
+            {
+                throw new RuleFaultException(
+                    argument.Offset,
+                    most == 0
+                        ? $"no log of builder '{builder}' has witnesses configured, so 'witnessed' could never hold; give its log 'witnesses:'"
+                        : $"no log of builder '{builder}' has more than {most} witnesses configured, so {count} could never hold"
+                );
+            }
+        }
+        return new VoteCondition.Witnessed(count);
+    }
+
+    VoteCondition.Fresh Fresh(Token name, List<Token> arguments, TrustModel inner)
+    {
+        if (arguments is not [{ Kind: TokenKind.Quoted } argument])
+        {
+            throw new RuleFaultException(
+                arguments.Count == 0 ? name.Offset : arguments[^1].Offset,
+                "'fresh' takes one quoted duration: fresh(\"24h\")"
+            );
+        }
+        if (!RuleSyntax.TryDuration(argument.Text, out var age))
+        {
+            throw new RuleFaultException(argument.Offset, "not a duration like \"90s\", \"10m\", \"24h\" or \"7d\", at most ten years");
+        }
+        return inner.Builders().FirstOrDefault(b => !context.Sources.Any(s => s.Builder == b && s.LogId is not null)) is { } builder
+            ? throw new RuleFaultException(name.Offset, $"builder '{builder}' has no log, so 'fresh' could never hold")
+            : new VoteCondition.Fresh(age);
     }
 
     VoteCondition.UntilIndex UntilIndex(Token name, List<Token> arguments, TrustModel inner)

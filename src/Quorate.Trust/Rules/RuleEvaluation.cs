@@ -107,7 +107,7 @@ sealed class RuleEvaluation
         {
             // Accepted candidates stay accepted whoever joins, so only a majority rule can mend a contested decision. It is contested under
             // one because of a tie at the top, which any joiner breaks.
-            return _majority;
+            return _majority && (votes.Joiners > 0 || MayBreakTie(votes, accepted));
         }
         for (var candidate = -1; candidate < votes.Candidates; candidate++)
         {
@@ -117,6 +117,15 @@ sealed class RuleEvaluation
             }
         }
         return false;
+    }
+
+    /// <summary>Whether a vote that does not count yet is for one of the best supported.</summary>
+    bool MayBreakTie(Votes votes, List<int> accepted)
+    {
+        var most = accepted.Max(votes.Support);
+        return Enumerable
+            .Range(0, _voters.Length)
+            .Any(i => votes.MayHold(i) && accepted.Exists(c => votes.Means(i, c) && votes.Support(c) == most));
     }
 
     static int StrictlyMost(Votes votes, List<int> accepted)
@@ -139,7 +148,8 @@ sealed class RuleEvaluation
     {
         if (node.Children is not { } children)
         {
-            return votes.Supports(node.Voter, candidate) || (withJoiners && votes.MayJoin(node.Voter));
+            return votes.Supports(node.Voter, candidate)
+                || (withJoiners && (votes.MayJoin(node.Voter) || (votes.MayHold(node.Voter) && votes.Means(node.Voter, candidate))));
         }
         var holding = 0;
         foreach (var child in children)
@@ -216,16 +226,36 @@ sealed class RuleEvaluation
     internal sealed record Voter(string Builder, VoteCondition[] Conditions, BuilderSource[] Sources)
     {
         /// <summary>The first condition that the claim fails, or null when its vote counts.</summary>
-        public VoteCondition? FailedBy(Evidence evidence)
+        public VoteCondition? FailedBy(Evidence evidence, DateTimeOffset now)
         {
             foreach (var condition in Conditions)
             {
-                if (!Meets(condition, evidence.Claim.Origin, evidence.FirstSeen, evidence.Position?.LogId, evidence.Position?.Index))
+                if (!Meets(condition, evidence, now))
                 {
                     return condition;
                 }
             }
             return null;
+        }
+
+        /// <summary>Whether the claim fails only what time and witnesses may still mend.</summary>
+        public bool MayHold(Evidence evidence, DateTimeOffset now)
+        {
+            foreach (var condition in Conditions)
+            {
+                var isOpen = condition switch
+                {
+                    VoteCondition.Fresh => evidence.Position is not null,
+                    VoteCondition.Witnessed witnessed => evidence.Position is { } at
+                        && Array.Exists(Sources, source => source.LogId == at.LogId && source.Witnesses >= witnessed.Count),
+                    _ => false,
+                };
+                if (!isOpen && !Meets(condition, evidence, now))
+                {
+                    return false;
+                }
+            }
+            return true;
         }
 
         /// <summary>Whether a claim that this builder makes from now on, through any of its configured sources, could count.</summary>
@@ -240,7 +270,7 @@ sealed class RuleEvaluation
                 var meetsAll = true;
                 foreach (var condition in Conditions)
                 {
-                    meetsAll &= Meets(condition, source.Origin, firstSeen, source.LogId, index: null);
+                    meetsAll &= MayMeet(condition, source, firstSeen);
                 }
                 if (meetsAll)
                 {
@@ -250,16 +280,32 @@ sealed class RuleEvaluation
             return false;
         }
 
-        // Null stands for "not known yet", which may still turn out well.
-        static bool Meets(VoteCondition condition, ClaimOrigin origin, DateTimeOffset? firstSeen, string? logId, ulong? index) =>
+        static bool Meets(VoteCondition condition, Evidence evidence, DateTimeOffset now) =>
             condition switch
             {
-                VoteCondition.Logged => origin is ClaimOrigin.LoggedBuilt or ClaimOrigin.LoggedRelayed,
-                VoteCondition.Built => origin is ClaimOrigin.LoggedBuilt,
-                VoteCondition.Before before => firstSeen is null || firstSeen < before.Instant,
-                VoteCondition.UntilIndex until => logId == until.LogId && (index ?? 0) < until.Entries,
+                VoteCondition.Logged => IsLogged(evidence.Claim.Origin),
+                VoteCondition.Built => evidence.Claim.Origin is ClaimOrigin.LoggedBuilt,
+                VoteCondition.Before before => evidence.FirstSeen < before.Instant,
+                VoteCondition.UntilIndex until => evidence.Position is { } at && at.LogId == until.LogId && at.Index < until.Entries,
+                VoteCondition.Witnessed witnessed => evidence.Position is not null && evidence.Witnessing?.Witnesses >= witnessed.Count,
+                VoteCondition.Fresh fresh => evidence.Position is not null && now - evidence.Witnessing?.FreshAt <= fresh.Age,
                 _ => throw new InvalidOperationException("unreachable: the hierarchy is closed"),
             };
+
+        /// <param name="firstSeen">Null when the claim may have been made long ago.</param>
+        static bool MayMeet(VoteCondition condition, BuilderSource source, DateTimeOffset? firstSeen) =>
+            condition switch
+            {
+                VoteCondition.Logged => IsLogged(source.Origin),
+                VoteCondition.Built => source.Origin is ClaimOrigin.LoggedBuilt,
+                VoteCondition.Before before => firstSeen is null || firstSeen < before.Instant,
+                VoteCondition.UntilIndex until => source.LogId == until.LogId && until.Entries > 0,
+                VoteCondition.Witnessed witnessed => source.LogId is not null && source.Witnesses >= witnessed.Count,
+                VoteCondition.Fresh => source.LogId is not null,
+                _ => throw new InvalidOperationException("unreachable: the hierarchy is closed"),
+            };
+
+        static bool IsLogged(ClaimOrigin origin) => origin is ClaimOrigin.LoggedBuilt or ClaimOrigin.LoggedRelayed;
     }
 
     /// <summary>What each voter contributes to each candidate.</summary>
@@ -268,6 +314,7 @@ sealed class RuleEvaluation
         readonly int[] _groups;
         readonly bool[] _counts;
         readonly bool[] _mayJoin;
+        readonly bool[] _mayHold;
 
         public Votes(RuleEvaluation evaluation, Testimony[] heard, DateTimeOffset now)
         {
@@ -278,9 +325,12 @@ sealed class RuleEvaluation
             Candidates = candidates;
             _counts = new bool[voters.Length];
             _mayJoin = new bool[voters.Length];
+            _mayHold = new bool[voters.Length];
             for (var i = 0; i < voters.Length; i++)
             {
-                _counts[i] = heard[i] is Testimony.Given given && voters[i].FailedBy(given.Evidence) is null;
+                _counts[i] = heard[i] is Testimony.Given given && voters[i].FailedBy(given.Evidence, now) is null;
+                _mayHold[i] = heard[i] is Testimony.Given held && !_counts[i] && voters[i].MayHold(held.Evidence, now);
+                AnyJoiner |= _mayHold[i];
                 _mayJoin[i] = heard[i] switch
                 {
                     Testimony.Silent => voters[i].MayStillCount(now),
@@ -291,6 +341,7 @@ sealed class RuleEvaluation
                 if (_mayJoin[i])
                 {
                     Joiners++;
+                    AnyJoiner = true;
                 }
             }
         }
@@ -301,9 +352,13 @@ sealed class RuleEvaluation
 
         public int Joiners { get; }
 
-        public bool AnyJoiner => Joiners > 0;
+        /// <summary>Somebody may join a candidate, or has spoken for one and does not count yet.</summary>
+        public bool AnyJoiner { get; }
 
         public bool MayJoin(int voter) => _mayJoin[voter];
+
+        /// <summary>The builder has spoken, and only time or witnesses keep its vote from counting.</summary>
+        public bool MayHold(int voter) => _mayHold[voter];
 
         public bool Supports(int voter, int candidate) => _groups[voter] == candidate && _counts[voter];
 

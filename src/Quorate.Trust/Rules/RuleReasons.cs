@@ -114,7 +114,7 @@ sealed class RuleReasons(TrustRule rule, RuleEvaluation.Node root, RuleEvaluatio
         {
             _sentences.Add($"{voter.Builder} disagrees");
         }
-        if (voter.FailedBy(((Testimony.Given)votes.Heard[i]).Evidence) is { } failed)
+        if (voter.FailedBy(((Testimony.Given)votes.Heard[i]).Evidence, now) is { } failed)
         {
             _sentences.Add($"{voter.Builder}'s claim does not count: {Failure(failed, ((Testimony.Given)votes.Heard[i]).Evidence)}");
         }
@@ -132,6 +132,13 @@ sealed class RuleReasons(TrustRule rule, RuleEvaluation.Node root, RuleEvaluatio
             VoteCondition.UntilIndex until => evidence.Position is { } position && position.LogId == until.LogId
                 ? $"it is entry {position.Index} of log {until.LogName}, of which only the first {until.Entries} count"
                 : $"it does not stand in log {until.LogName}",
+            VoteCondition.Witnessed witnessed => evidence.Position is null
+                ? "it stands in no log that could be witnessed"
+                : $"{evidence.Witnessing?.Witnesses ?? 0} of the {witnessed.Count} witnesses that it needs have cosigned a head that covers it",
+            VoteCondition.Fresh fresh => evidence.Position is null ? "it stands in no log that could be fresh"
+            : evidence.Witnessing?.FreshAt is { } at
+                ? $"its log is stale: last known to be complete at {Sentences.Instant(at)}, more than {RuleSyntax.Duration(fresh.Age)} ago"
+            : "its log was never known to be complete",
             _ => throw new InvalidOperationException("unreachable: the hierarchy is closed"),
         };
 

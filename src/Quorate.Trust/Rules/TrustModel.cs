@@ -66,11 +66,61 @@ public abstract record VoteCondition
     {
         public override string ToString() => $"until_index({RuleSyntax.Name(LogName)}, {Entries})";
     }
+
+    /// <summary>A tree that covers the claim is cosigned by at least <paramref name="Count"/> of the log's configured witnesses.</summary>
+    public sealed record Witnessed(int Count) : VoteCondition
+    {
+        public override string ToString() => $"witnessed({Count})";
+    }
+
+    /// <summary>What we verified of the claim's log was known to be all of it not longer than <paramref name="Age"/> ago.</summary>
+    public sealed record Fresh(TimeSpan Age) : VoteCondition
+    {
+        public override string ToString() => $"fresh(\"{RuleSyntax.Duration(Age)}\")";
+    }
 }
 
 /// <summary>How names are written in a rule.</summary>
 static class RuleSyntax
 {
+    /// <summary>Whole seconds in the largest unit that divides them.</summary>
+    public static string Duration(TimeSpan duration)
+    {
+        var seconds = (long)duration.TotalSeconds;
+        return seconds % 86400 == 0 ? $"{seconds / 86400}d"
+            : seconds % 3600 == 0 ? $"{seconds / 3600}h"
+            : seconds % 60 == 0 ? $"{seconds / 60}m"
+            : $"{seconds}s";
+    }
+
+    /// <summary>A number without leading zeros and one of s, m, h, d; at most ten years and more than nothing.</summary>
+    public static bool TryDuration(string text, out TimeSpan duration)
+    {
+        duration = default;
+        var unit =
+            text.Length > 1
+                ? text[^1] switch
+                {
+                    's' => 1,
+                    'm' => 60,
+                    'h' => 3600,
+                    'd' => 86400,
+                    _ => 0,
+                }
+                : 0;
+        if (
+            unit == 0
+            || text[0] == '0'
+            || !int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+            || (long)count * unit > 3650L * 86400
+        )
+        {
+            return false;
+        }
+        duration = TimeSpan.FromSeconds((long)count * unit);
+        return true;
+    }
+
     public static bool IsKeyword(ReadOnlySpan<char> word) => word is "of" or "all" or "any" or "and" or "or" or "where";
 
     public static bool IsWordCharacter(char c) => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.';

@@ -7,6 +7,7 @@ public sealed class TrustRule
 {
     readonly RuleEvaluation _evaluation;
     readonly DateTimeOffset[] _bounds;
+    readonly TimeSpan[] _ages;
 
     TrustRule(TrustModel model, IReadOnlyList<BuilderSource> sources, bool majority)
     {
@@ -15,9 +16,14 @@ public sealed class TrustRule
         Builders = [.. model.Builders()];
         _evaluation = new RuleEvaluation(this, sources, majority);
         _bounds = [.. RuleEvaluation.ConditionsOf(model).OfType<VoteCondition.Before>().Select(before => before.Instant).Order()];
+        _ages = [.. RuleEvaluation.ConditionsOf(model).OfType<VoteCondition.Fresh>().Select(fresh => fresh.Age).Distinct()];
+        DependsOnWitnesses = _ages.Length > 0 || RuleEvaluation.ConditionsOf(model).Any(c => c is VoteCondition.Witnessed);
     }
 
     public TrustModel Model { get; }
+
+    /// <summary>A decision may change when <see cref="Evidence.Witnessing"/> does.</summary>
+    public bool DependsOnWitnesses { get; }
 
     /// <summary>The rule in its canonical spelling.</summary>
     public string Text { get; }
@@ -64,17 +70,35 @@ public sealed class TrustRule
     /// </summary>
     public bool IsSettled(IReadOnlyList<Testimony> testimonies, DateTimeOffset now) => _evaluation.IsSettled(testimonies, now);
 
-    /// <summary>When time alone may change a decision made at <paramref name="now"/>; null for never.</summary>
-    public DateTimeOffset? NextBound(DateTimeOffset now)
+    /// <summary>When time alone may change a decision made at <paramref name="now"/> of what was heard; null for never.</summary>
+    public DateTimeOffset? NextBound(DateTimeOffset now, IReadOnlyList<Testimony> testimonies)
     {
+        DateTimeOffset? next = null;
         foreach (var bound in _bounds)
         {
             if (bound > now)
             {
-                return bound;
+                next = bound;
+                break;
             }
         }
-        return null;
+        foreach (var age in _ages)
+        {
+            foreach (var testimony in testimonies)
+            {
+                // The age itself is still fresh, the moment after is not.
+                if (
+                    testimony is Testimony.Given { Evidence.Witnessing.FreshAt: { } at }
+                    && at + age + TimeSpan.FromTicks(1) is var stale
+                    && stale > now
+                    && (next is null || stale < next)
+                )
+                {
+                    next = stale;
+                }
+            }
+        }
+        return next;
     }
 
     public override string ToString() => Text;

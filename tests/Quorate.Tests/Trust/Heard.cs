@@ -14,7 +14,7 @@ static class Heard
     public static readonly BuildInput Input = new(Protocol.Test, "input"u8.ToArray());
 
     public static RuleContext Context(params string[] builders) =>
-        new("test", [.. builders.Select(b => new BuilderSource(b, b, $"log-{b}", ClaimOrigin.LoggedBuilt))], []);
+        new("test", [.. builders.Select(b => new BuilderSource(b, b, $"log-{b}", ClaimOrigin.LoggedBuilt, Witnesses: 3))], []);
 
     public static TrustRule Rule(string text, RuleContext context, bool majority = false)
     {
@@ -48,7 +48,8 @@ static class Heard
         ClaimOrigin origin = ClaimOrigin.LoggedBuilt,
         ulong index = 0,
         DateTimeOffset? firstSeen = null,
-        string? log = null
+        string? log = null,
+        WitnessStatus? witnessing = null
     ) =>
         new Testimony.Given(
             builder,
@@ -58,6 +59,9 @@ static class Heard
                 firstSeen ?? Now.AddDays(-1),
                 []
             )
+            {
+                Witnessing = origin == ClaimOrigin.SignedCache ? null : witnessing ?? new WitnessStatus(0, null),
+            }
         );
 
     public static Testimony SaysNothing(this string builder) => new Testimony.Silent(builder);

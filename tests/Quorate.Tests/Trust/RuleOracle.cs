@@ -37,7 +37,7 @@ sealed class RuleOracle(TrustModel model, IReadOnlyList<BuilderSource> sources, 
 
     public int Supporters(string value, IReadOnlyList<Testimony> heard) => Votes(model, []).Count(vote => Counts(vote, value, heard));
 
-    static bool Holds(TrustModel node, VoteCondition[] conditions, string value, IReadOnlyList<Testimony> heard) =>
+    bool Holds(TrustModel node, VoteCondition[] conditions, string value, IReadOnlyList<Testimony> heard) =>
         node switch
         {
             TrustModel.Key key => Counts((key.Builder, conditions), value, heard),
@@ -55,7 +55,7 @@ sealed class RuleOracle(TrustModel model, IReadOnlyList<BuilderSource> sources, 
             _ => throw new InvalidOperationException(),
         };
 
-    static bool Counts((string Builder, VoteCondition[] Conditions) vote, string value, IReadOnlyList<Testimony> heard) =>
+    bool Counts((string Builder, VoteCondition[] Conditions) vote, string value, IReadOnlyList<Testimony> heard) =>
         heard.FirstOrDefault(t => t.Builder == vote.Builder) is Testimony.Given given
         && ValueOf(given) == value
         && vote.Conditions.All(condition =>
@@ -64,6 +64,9 @@ sealed class RuleOracle(TrustModel model, IReadOnlyList<BuilderSource> sources, 
                 VoteCondition.Logged => given.Evidence.Claim.Origin != ClaimOrigin.SignedCache,
                 VoteCondition.Built => given.Evidence.Claim.Origin == ClaimOrigin.LoggedBuilt,
                 VoteCondition.Before before => given.Evidence.FirstSeen < before.Instant,
+                VoteCondition.Witnessed witnessed => given.Evidence.Position is not null
+                    && given.Evidence.Witnessing!.Witnesses >= witnessed.Count,
+                VoteCondition.Fresh fresh => given.Evidence.Position is not null && now - given.Evidence.Witnessing!.FreshAt <= fresh.Age,
                 VoteCondition.UntilIndex until => given.Evidence.Position is { } at && at.LogId == until.LogId && at.Index < until.Entries,
                 _ => throw new InvalidOperationException(),
             }
@@ -74,7 +77,7 @@ sealed class RuleOracle(TrustModel model, IReadOnlyList<BuilderSource> sources, 
     IEnumerable<IReadOnlyList<Testimony>> Completions(IReadOnlyList<Testimony> heard, int from)
     {
         var open = from;
-        while (open < heard.Count && heard[open] is not (Testimony.Silent or Testimony.Unavailable))
+        while (open < heard.Count && heard[open] is Testimony.Malformed)
         {
             open++;
         }
@@ -87,13 +90,25 @@ sealed class RuleOracle(TrustModel model, IReadOnlyList<BuilderSource> sources, 
         {
             yield return completion;
         }
+        if (heard[open] is Testimony.Given given)
+        {
+            // Witnesses may still come, and a stale log may become fresh; the claim stays what it is.
+            var witnesses = sources.Single(s => s.Builder == given.Builder).Witnesses;
+            var mended = heard.ToList();
+            mended[open] = given with { Evidence = given.Evidence with { Witnessing = new WitnessStatus(witnesses, now) } };
+            foreach (var completion in Completions(mended, open + 1))
+            {
+                yield return completion;
+            }
+            yield break;
+        }
         // A silent builder's claim is first seen from now on; an unavailable one may have made it long ago.
         var seen = heard[open] is Testimony.Silent ? now : DateTimeOffset.MinValue;
         foreach (var value in new[] { "A", "B", "C", "unseen" })
         {
             var source = sources.Single(s => s.Builder == heard[open].Builder);
             var joined = heard.ToList();
-            joined[open] = heard[open].Builder.Says(value, source.Origin, 0, seen, source.LogId);
+            joined[open] = heard[open].Builder.Says(value, source.Origin, 0, seen, source.LogId, new WitnessStatus(source.Witnesses, now));
             foreach (var completion in Completions(joined, open + 1))
             {
                 yield return completion;

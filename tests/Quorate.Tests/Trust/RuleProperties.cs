@@ -184,7 +184,7 @@ public sealed class RuleProperties
             .Select(name =>
             {
                 var origin = Origins[random.Next(3)];
-                return new BuilderSource(name, name, origin == ClaimOrigin.SignedCache ? null : $"log-{name}", origin);
+                return new BuilderSource(name, name, origin == ClaimOrigin.SignedCache ? null : $"log-{name}", origin, Witnesses: 3);
             })
             .ToList();
         var left = new Queue<string>(Names.Take(count).OrderBy(_ => random.Next()));
@@ -222,13 +222,15 @@ public sealed class RuleProperties
     }
 
     static string AnyCondition(Random random, BuilderSource? single) =>
-        random.Next(10) switch
+        random.Next(12) switch
         {
             0 => " where logged",
             1 => " where built",
             2 => " where before(\"2026-05-31\")",
             3 => " where before(\"2026-06-30\")",
             4 when single?.LogId is not null => $" where until_index({random.Next(4)})",
+            5 when single?.LogId is not null => $" where witnessed({random.Next(1, 4)})",
+            6 when single?.LogId is not null => " where fresh(\"24h\")",
             _ => "",
         };
 
@@ -250,7 +252,8 @@ public sealed class RuleProperties
             source.Origin,
             (ulong)random.Next(4),
             Heard.Now.AddDays(random.Next(-3, 1)),
-            source.LogId
+            source.LogId,
+            new WitnessStatus(random.Next(4), random.Next(3) == 0 ? null : Heard.Now.AddDays(random.Next(-2, 1)))
         );
 
     static string Mutated(Random random, string text)

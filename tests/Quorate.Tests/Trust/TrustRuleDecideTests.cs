@@ -242,12 +242,43 @@ public sealed class TrustRuleDecideTests
         var rule = Heard.Rule(
             "alice where before(\"2026-05-01\") or bob where before(\"2026-07-01\") or carol where before(\"2026-08-01\")"
         );
-        Assert.Equal(new DateTimeOffset(2026, 7, 1, 0, 0, 0, TimeSpan.Zero), rule.NextBound(Heard.Now));
+        Assert.Equal(new DateTimeOffset(2026, 7, 1, 0, 0, 0, TimeSpan.Zero), rule.NextBound(Heard.Now, []));
+    }
+
+    [Theory]
+    [InlineData(1, 24, Verdict.Inconclusive)]
+    [InlineData(2, 24, Verdict.Accepted)]
+    [InlineData(2, 25, Verdict.Inconclusive)]
+    [InlineData(2, null, Verdict.Inconclusive)]
+    public void Decide_counts_witnesses_and_the_age_of_what_they_saw(int witnesses, int? hours, Verdict expected)
+    {
+        var rule = Heard.Rule("alice where witnessed(2) where fresh(\"24h\")");
+        var status = new WitnessStatus(witnesses, hours is { } h ? Heard.Now.AddHours(-h) : null);
+        Assert.Equal(expected, rule.Decide(["alice".Says("A", witnessing: status)], Heard.Now).Verdict);
+    }
+
+    [Fact]
+    public void Decide_of_a_stale_log_says_since_when()
+    {
+        var rule = Heard.Rule("alice where fresh(\"24h\")");
+        var decision = rule.Decide(["alice".Says("A", witnessing: new WitnessStatus(0, Heard.Now.AddDays(-2)))], Heard.Now);
+        Assert.Contains(
+            decision.Reasons,
+            reason => reason.Contains("stale: last known to be complete at 2026-05-30T12:00:00Z", StringComparison.Ordinal)
+        );
+    }
+
+    [Fact]
+    public void NextBound_of_a_fresh_vote_is_when_it_becomes_stale()
+    {
+        var rule = Heard.Rule("alice where fresh(\"24h\")");
+        var heard = "alice".Says("A", witnessing: new WitnessStatus(0, Heard.Now.AddHours(-23)));
+        Assert.Equal(Heard.Now.AddHours(1).AddTicks(1), rule.NextBound(Heard.Now, [heard]));
     }
 
     [Fact]
     public void NextBound_of_a_timeless_rule_is_never()
     {
-        Assert.Null(Heard.Rule("alice").NextBound(Heard.Now));
+        Assert.Null(Heard.Rule("alice").NextBound(Heard.Now, []));
     }
 }

@@ -70,7 +70,7 @@ public sealed class TrustRuleParseTests
         "alice where biult",
         1,
         13,
-        "unknown condition 'biult'; did you mean 'built'?; there are logged, built, before, until_index"
+        "unknown condition 'biult'; did you mean 'built'?; there are logged, built, before, until_index, witnessed, fresh"
     )]
     [InlineData(
         "alice where attested",
@@ -84,13 +84,13 @@ public sealed class TrustRuleParseTests
         13,
         "the condition 'attested' is not available in this version; a rule never ignores a condition"
     )]
-    [InlineData(
-        "alice where witnessed(2)",
-        1,
-        13,
-        "the condition 'witnessed' is not available in this version; a rule never ignores a condition"
-    )]
-    [InlineData("alice where fresh", 1, 13, "the condition 'fresh' is not available in this version; a rule never ignores a condition")]
+    [InlineData("alice where witnessed", 1, 13, "'witnessed' takes one number: witnessed(2)")]
+    [InlineData("alice where witnessed(0)", 1, 23, "expected a number of witnesses from 1, without leading zeros")]
+    [InlineData("alice where witnessed(4)", 1, 23, "no log of builder 'alice' has more than 3 witnesses configured, so 4 could never hold")]
+    [InlineData("alice where fresh", 1, 13, "'fresh' takes one quoted duration: fresh(\"24h\")")]
+    [InlineData("alice where fresh(24h)", 1, 19, "'fresh' takes one quoted duration: fresh(\"24h\")")]
+    [InlineData("alice where fresh(\"024h\")", 1, 19, "not a duration like \"90s\", \"10m\", \"24h\" or \"7d\", at most ten years")]
+    [InlineData("alice where fresh(\"0s\")", 1, 19, "not a duration like \"90s\", \"10m\", \"24h\" or \"7d\", at most ten years")]
     [InlineData("alice where logged(1)", 1, 20, "'logged' takes no argument")]
     [InlineData("alice where before", 1, 13, "'before' takes one quoted date: before(\"2026-05-01\")")]
     [InlineData("alice where before(2026-05-01)", 1, 20, "'before' takes one quoted date: before(\"2026-05-01\")")]
