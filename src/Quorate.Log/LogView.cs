@@ -46,14 +46,7 @@ public abstract class LogView : ILogView
     public DateTimeOffset FirstSeen(ulong index)
     {
         var snapshot = Covering(index, nameof(index));
-        // The first head whose tree is larger than the index.
-        var (low, high) = (0UL, snapshot.HeadCount - 1);
-        while (low < high)
-        {
-            var middle = low + (high - low) / 2;
-            (low, high) = State.Heads[middle].TreeSize > index ? (low, middle) : (middle + 1, high);
-        }
-        return DateTimeOffset.FromUnixTimeMilliseconds(State.Heads[low].Time);
+        return DateTimeOffset.FromUnixTimeMilliseconds(State.Heads.FirstCovering(index, snapshot.HeadCount).Time);
     }
 
     public IReadOnlyList<LogEntry> Entries(ulong start, ulong finish)
@@ -77,10 +70,7 @@ public abstract class LogView : ILogView
         ArgumentOutOfRangeException.ThrowIfGreaterThan(start, finish);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(finish, Head?.MhTreeSize ?? 0);
         var leaves = new Sha256Digest[checked((int)(finish - start + 1))];
-        for (var i = 0; i < leaves.Length; i++)
-        {
-            leaves[i] = State.MapHistory.Leaf(start + (ulong)i);
-        }
+        State.MapHistory.Leaves(start, leaves);
         return leaves;
     }
 

@@ -50,9 +50,10 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
     /// <summary>The same over another storage, which the mirror disposes of.</summary>
     public static async Task<MirroredLog> OpenAsync(MirroredLogOptions options, ILogStorage storage, CancellationToken cancellationToken)
     {
+        MirroredLog? log = null;
         try
         {
-            var log = new MirroredLog(options, storage);
+            log = new MirroredLog(options, storage);
             await Task.Run(() => Replay.Run(log.State, storage, options.Identity, cancellationToken), cancellationToken);
             log._misbehaviour = ReadMisbehaviour(options);
             if (log.State.StagedFrom is null)
@@ -63,6 +64,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
         }
         catch
         {
+            log?.State.Dispose();
             await storage.DisposeAsync();
             throw;
         }
@@ -120,6 +122,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
             if (!_disposed)
             {
                 _disposed = true;
+                State.Dispose();
                 await Storage.DisposeAsync();
             }
         }

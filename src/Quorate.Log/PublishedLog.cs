@@ -60,11 +60,12 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
         CancellationToken cancellationToken
     )
     {
+        PublishedLog? log = null;
         try
         {
             CheckKey(options, key);
             options.Validate();
-            var log = new PublishedLog(options, key, storage);
+            log = new PublishedLog(options, key, storage);
             // Hashing a large log takes a while: not on the caller's thread.
             await Task.Run(() => Replay.Run(log.State, storage, options.Identity, cancellationToken), cancellationToken);
             if (log.State.StagedFrom is not null)
@@ -80,6 +81,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
         }
         catch
         {
+            log?.State.Dispose();
             await storage.DisposeAsync();
             throw;
         }
@@ -113,6 +115,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
         _disposed = true;
         _queue.Writer.TryComplete();
         await _running;
+        State.Dispose();
         await Storage.DisposeAsync();
     }
 

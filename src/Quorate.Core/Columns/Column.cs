@@ -16,7 +16,7 @@ public sealed class Column<T>
     const int WriteBytes = 1 << 16;
     const int Attempts = 3;
 
-    readonly ColumnFile? _file;
+    readonly IColumnFile? _file;
     readonly int _chunkSize;
 
     // Replaced by a larger copy when full; readers see the old one or the new one, and both hold every published chunk.
@@ -28,7 +28,7 @@ public sealed class Column<T>
 
     /// <param name="chunkSize">Items that are written and read back together.</param>
     /// <param name="file">Null: everything stays in memory.</param>
-    public Column(int chunkSize, ColumnFile? file = null)
+    public Column(int chunkSize, IColumnFile? file = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(chunkSize);
         (_chunkSize, _file) = (chunkSize, file);
@@ -207,7 +207,8 @@ public sealed class Column<T>
 
     /// <summary>The error for an item that turned out wrong although its chunk is as it was written.</summary>
     internal IOException Damaged(ulong index) =>
-        _file?.Damaged((long)Place(index).Number * ChunkBytes) ?? new IOException($"item {index} changed in memory");
+        _file?.Damaged($"{_file.Path}: the block at offset {(long)Place(index).Number * ChunkBytes} is not what was written")
+        ?? new IOException($"item {index} changed in memory");
 
     (int Number, int Offset) Place(ulong index) => (checked((int)(index / (ulong)_chunkSize)), (int)(index % (ulong)_chunkSize));
 
@@ -242,18 +243,33 @@ public sealed class Column<T>
                     chunk.AsSpan(offset, items.Length).CopyTo(items);
                     return;
                 }
-                if (_file!.TryRead(whole, (long)number * ChunkBytes) && CheckOf(whole) == check)
+                if (TryReadFile(whole, (long)number * ChunkBytes) && CheckOf(whole) == check)
                 {
                     MemoryMarshal.Cast<byte, T>(whole).Slice(offset, items.Length).CopyTo(items);
                     return;
                 }
             }
-            throw _file!.Damaged((long)number * ChunkBytes);
+            throw Damaged((ulong)number * (ulong)_chunkSize);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(bytes);
         }
+    }
+
+    bool TryReadFile(Span<byte> bytes, long offset)
+    {
+        while (!bytes.IsEmpty)
+        {
+            var read = _file!.Read(bytes, offset);
+            if (read == 0)
+            {
+                return false;
+            }
+            bytes = bytes[read..];
+            offset += read;
+        }
+        return true;
     }
 
     static ulong CheckOf(ReadOnlySpan<byte> chunk)

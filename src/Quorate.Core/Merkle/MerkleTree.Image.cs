@@ -29,7 +29,7 @@ public sealed partial class MerkleTree
     /// read later is checked against that root.
     /// </summary>
     /// <exception cref="MalformedException">The file is too short for it.</exception>
-    public static MerkleTree Load(Stream image, ulong size, ColumnFile? file)
+    public static MerkleTree Load(Stream image, ulong size, IColumnFile? file)
     {
         var blocks = size >> BlockLevel;
         var upper = new DigestColumn();

@@ -32,7 +32,7 @@ public sealed partial class MerkleTree
         : this(file: null) { }
 
     /// <param name="file">Where complete blocks of leaves go; null keeps them in memory.</param>
-    public MerkleTree(ColumnFile? file)
+    public MerkleTree(IColumnFile? file)
     {
         _leaves = new Column<Sha256Digest>(BlockSize, file);
         for (var i = 0; i < _upper.Length; i++)

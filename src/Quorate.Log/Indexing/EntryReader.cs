@@ -1,12 +1,13 @@
 using System.Buffers;
 using Quorate.Core;
+using Quorate.Core.Columns;
 using Quorate.Core.Merkle;
 using Quorate.Log.Storage;
 
 namespace Quorate.Log.Indexing;
 
 /// <summary>Reads entries back from the storage, by index. Safe for concurrent readers of published indexes.</summary>
-sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<FramePosition> positions)
+sealed class EntryReader(ILogStorage storage, MerkleTree tree, Column<FramePosition> positions)
 {
     const int FirstGuess = 512;
     const int BlockSize = 1 << 16;
@@ -17,6 +18,10 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
     internal LogEntry[] Range(ulong start, ulong finish)
     {
         var entries = new LogEntry[checked((int)(finish - start + 1))];
+        var places = new FramePosition[entries.Length];
+        positions.Read(start, places);
+        var leaves = new Sha256Digest[entries.Length];
+        tree.Leaves(start, leaves);
         var block = ArrayPool<byte>.Shared.Rent(entries.Length == 1 ? FirstGuess : BlockSize);
         try
         {
@@ -25,7 +30,7 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
             for (var i = 0; i < entries.Length; i++)
             {
                 var index = start + (ulong)i;
-                var position = positions[index];
+                var position = places[i];
                 var inBlock = position.Value - blockStart.Value;
                 if (
                     inBlock < 0
@@ -43,7 +48,7 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
                         blockLength = storage.Read(position, block);
                     }
                 }
-                entries[i] = Entry(index, position, record, block.AsSpan((int)inBlock, blockLength - (int)inBlock));
+                entries[i] = Entry(index, position, leaves[i], record, block.AsSpan((int)inBlock, blockLength - (int)inBlock));
             }
             return entries;
         }
@@ -114,10 +119,9 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, AppendOnlyColumn<
                 storage.Folder
             );
 
-    LogEntry Entry(ulong index, FramePosition position, EntryRecord record, ReadOnlySpan<byte> bytes)
+    LogEntry Entry(ulong index, FramePosition position, Sha256Digest leaf, EntryRecord record, ReadOnlySpan<byte> bytes)
     {
         var key = bytes.Length >= record.Length ? bytes.Slice(LogFrame.RecordSize, record.KeyLength).ToArray() : [];
-        var leaf = tree.Leaf(index);
         // The tree was built from these bytes when the log was opened or written: a disk that changed them since is caught here.
         if (TreeHash.EntryLeaf(key, record.Digest) != leaf)
         {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Quorate.Core;
+using Quorate.Core.Columns;
 using Quorate.Core.Hashing;
 using Quorate.Core.Map;
 using Quorate.Core.Merkle;
@@ -12,18 +13,22 @@ namespace Quorate.Log.Indexing;
 /// Everything that is derived from the frames and kept in memory: trees, map, indexes. One writer stages entries, which no reader sees, and then
 /// either publishes them under a head or drops them again; readers go by <see cref="Snapshot"/> and use nothing beyond it.
 /// </summary>
-sealed class LogState
+sealed partial class LogState : IDisposable
 {
     /// <summary>Insertions are given to the map together: shared path prefixes are hashed once.</summary>
     const int MapBatch = 1 << 15;
 
+    const int PositionsAtOnce = 256;
+
     readonly bool _indexStoreHashes;
     readonly Dictionary<Sha256Digest, ulong> _stagedFirsts = [];
     readonly List<MapInsertion> _stagedInsertions = [];
-    readonly HashIndex _values = new();
-    readonly HashIndex _storeHashes = new();
-    readonly HashIndex _mapRoots = new();
-    readonly AppendOnlyColumn<FramePosition> _positions = new();
+    readonly ILogStorage _storage;
+    readonly DerivedFolder? _folder;
+    HashIndex _values = new();
+    HashIndex _storeHashes = new();
+    HashIndex _mapRoots = new();
+    Column<FramePosition> _positions;
 
     // First index of a key → its later, different values in log order. Few: a builder that contradicts itself.
     readonly ConcurrentDictionary<ulong, LaterEntries> _later = new();
@@ -44,13 +49,19 @@ sealed class LogState
     {
         _unheld = tracksUnheldValues ? [] : null;
         _indexStoreHashes = identity.Protocol == Protocol.Nix;
+        _storage = storage;
+        _folder = DerivedFolder.Open(storage);
+        Tree = new MerkleTree(_folder?.Leaves);
+        MapHistory = new MerkleTree(_folder?.MapHistory);
+        Heads = new HeadLog(_folder?.Heads);
+        _positions = new Column<FramePosition>(PositionsAtOnce, _folder?.Positions);
         Reader = new EntryReader(storage, Tree, _positions);
     }
 
-    internal MerkleTree Tree { get; } = new();
-    internal MerkleTree MapHistory { get; } = new();
-    internal AppendOnlyColumn<HeadRecord> Heads { get; } = new();
-    internal EntryReader Reader { get; }
+    internal MerkleTree Tree { get; private set; }
+    internal MerkleTree MapHistory { get; private set; }
+    internal HeadLog Heads { get; private set; }
+    internal EntryReader Reader { get; private set; }
     internal LogSnapshot? Snapshot => _snapshot;
 
     /// <summary>Entries published or staged. Writer only.</summary>
@@ -129,6 +140,7 @@ sealed class LogState
                 _unheld?.Add(entry.Digest);
             }
         }
+        _positions.Spill();
     }
 
     /// <summary>Appends leaves of the map-history log, unpublished.</summary>
@@ -256,6 +268,12 @@ sealed class LogState
         }
         return newest;
     }
+
+    /// <summary>Everything is about to be rebuilt: what the derived files hold is void.</summary>
+    internal void BeginAfresh() => _folder?.Clear();
+
+    /// <summary>Closes the derived files; nothing may be read afterwards.</summary>
+    public void Dispose() => _folder?.Dispose();
 
     void IndexStoreHash(ReadOnlySpan<byte> key, ulong index)
     {

@@ -13,6 +13,7 @@ static class Replay
         var entries = new List<StagedEntry>();
         var offsets = new List<int>();
         var lastIsFetched = false;
+        state.BeginAfresh();
         foreach (var stored in storage.ReadFrames())
         {
             cancellationToken.ThrowIfCancellationRequested();

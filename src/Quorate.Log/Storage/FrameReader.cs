@@ -15,9 +15,10 @@ sealed class FrameReader(CommitMarker marker, string folder)
     /// <summary>Where the last frame that was read lies in its segment, header included.</summary>
     internal (long Offset, int Length) Last { get; private set; }
 
-    internal IEnumerable<StoredFrame> Read(WriteAheadSegment segment, bool isLast, ulong firstFrame)
+    /// <param name="start">Offset of frame <paramref name="firstFrame"/>.</param>
+    internal IEnumerable<StoredFrame> Read(WriteAheadSegment segment, bool isLast, long start, ulong firstFrame)
     {
-        if (segment.FirstFrame != firstFrame)
+        if (start == WriteAheadFormat.SegmentHeaderSize ? segment.FirstFrame != firstFrame : segment.FirstFrame >= firstFrame)
         {
             throw Damaged(segment, 0, $"{segment.Path}: begins with frame {segment.FirstFrame}, not {firstFrame}: a segment was replaced");
         }
@@ -25,7 +26,7 @@ sealed class FrameReader(CommitMarker marker, string folder)
         var buffer = ArrayPool<byte>.Shared.Rent(1 << 16);
         try
         {
-            long offset = WriteAheadFormat.SegmentHeaderSize;
+            var offset = start;
             while (offset < segment.Length)
             {
                 if (!TryReadFrame(segment, offset, number, ref buffer, out var length))
@@ -44,6 +45,35 @@ sealed class FrameReader(CommitMarker marker, string folder)
             {
                 throw Damaged(segment, offset, $"{segment.Path}: ends at offset {offset}, but {value.End} bytes had been acknowledged");
             }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>The frame at an offset, whatever its number; null when no intact one begins there.</summary>
+    internal static StoredFrame? ReadOne(WriteAheadSegment segment, long offset, out ulong number)
+    {
+        number = 0;
+        Span<byte> header = stackalloc byte[WriteAheadFormat.FrameHeaderSize];
+        if (
+            offset < WriteAheadFormat.SegmentHeaderSize
+            || offset >= segment.Length
+            || !WriteAheadFormat.TryReadFrameHeader(header[..segment.Read(header, offset)], out _, out number)
+        )
+        {
+            return null;
+        }
+        var buffer = ArrayPool<byte>.Shared.Rent(1 << 16);
+        try
+        {
+            return TryReadFrame(segment, offset, number, ref buffer, out var length)
+                ? new StoredFrame(
+                    segment.PositionOf(offset + WriteAheadFormat.FrameHeaderSize),
+                    buffer.AsSpan(WriteAheadFormat.FrameHeaderSize, length).ToArray()
+                )
+                : null;
         }
         finally
         {

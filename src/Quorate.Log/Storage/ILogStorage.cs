@@ -12,11 +12,14 @@ public interface ILogStorage : IAsyncDisposable
     TailRepair? Repair { get; }
 
     /// <summary>
-    /// All frames, oldest first. A payload is valid until the next one is asked for. Reading to the end is how a storage is opened: it
+    /// The frames from the one whose payload begins at <paramref name="from"/>, which <see cref="ReadFrame"/> gives, or all; oldest first. A payload is valid until the next one is asked for. Reading to the end is how a storage is opened: it
     /// cuts a torn tail, and makes everything that it gave durable before it returns its last frame.
     /// </summary>
     /// <exception cref="LogDamagedException">A frame before the tail is not what was written.</exception>
-    IEnumerable<StoredFrame> ReadFrames();
+    IEnumerable<StoredFrame> ReadFrames(FramePosition? from = null);
+
+    /// <summary>The frame whose payload begins at <paramref name="payload"/>; null when no intact one does. Any number may be given, also before the frames were read.</summary>
+    StoredFrame? ReadFrame(FramePosition payload);
 
     /// <summary>Appends one frame durably and returns the position of the first byte of its payload.</summary>
     ValueTask<FramePosition> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken);
@@ -29,6 +32,9 @@ public interface ILogStorage : IAsyncDisposable
 
     /// <summary>The log's folder, for messages; null for a storage without one.</summary>
     string? Folder => null;
+
+    /// <summary>By what files beside the storage, in <see cref="Folder"/>, reach the disk.</summary>
+    WriteAheadDisk Disk => WriteAheadDisk.Real;
 
     /// <summary>Where a position lies, for messages: file and offset.</summary>
     string Describe(FramePosition position) => "the log's storage";

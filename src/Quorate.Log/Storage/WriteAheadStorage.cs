@@ -44,6 +44,8 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
 
     public string? Folder => _folder;
 
+    public WriteAheadDisk Disk => _disk;
+
     public string Describe(FramePosition position)
     {
         var (number, offset) = WriteAheadSegment.Split(position);
@@ -75,13 +77,21 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         return new WriteAheadStorage(folder, digest, segmentBytes, disk);
     }
 
-    public IEnumerable<StoredFrame> ReadFrames()
+    public IEnumerable<StoredFrame> ReadFrames(FramePosition? from = null)
     {
         var reader = new FrameReader(_marker, _folder);
+        var (first, start) = (0, (long)WriteAheadFormat.SegmentHeaderSize);
         _nextFrame = 0;
-        foreach (var segment in _segments)
+        if (from is { } position)
         {
-            foreach (var frame in reader.Read(segment, isLast: segment == _segments[^1], _nextFrame))
+            _ = Frame(position, out _nextFrame) ?? throw new ArgumentException("no frame begins there", nameof(from));
+            (first, start) = WriteAheadSegment.Split(position);
+            start -= WriteAheadFormat.FrameHeaderSize;
+        }
+        foreach (var segment in _segments.Skip(first))
+        {
+            var offset = segment.Number == first ? start : WriteAheadFormat.SegmentHeaderSize;
+            foreach (var frame in reader.Read(segment, isLast: segment == _segments[^1], offset, _nextFrame))
             {
                 _nextFrame++;
                 yield return frame;
@@ -106,6 +116,8 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         }
         _opened = true;
     }
+
+    public StoredFrame? ReadFrame(FramePosition payload) => Frame(payload, out _);
 
     public ValueTask<FramePosition> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
     {
@@ -245,6 +257,15 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         _segments[number].Cut(offset);
         _segments[number].Sync();
         _marker.EndCut(_segments[number]);
+    }
+
+    StoredFrame? Frame(FramePosition payload, out ulong frame)
+    {
+        var (number, offset) = WriteAheadSegment.Split(payload);
+        frame = 0;
+        return number >= 0 && number < _segments.Length
+            ? FrameReader.ReadOne(_segments[number], offset - WriteAheadFormat.FrameHeaderSize, out frame)
+            : null;
     }
 
     void ThrowUnlessWritable()

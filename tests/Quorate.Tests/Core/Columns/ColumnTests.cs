@@ -122,9 +122,9 @@ public sealed class ColumnTests : IDisposable
         Assert.Throws<IOException>(() => column.Save(Stream.Null, 100));
     }
 
-    ColumnFile Open() => ColumnFile.Open(File, text => new IOException(text));
+    PlainFile Open() => new(File);
 
-    static Column<long> Filled(ColumnFile file, int count)
+    static Column<long> Filled(PlainFile file, int count)
     {
         var column = new Column<long>(Chunk, file);
         column.AppendRange([.. Enumerable.Range(1000, count).Select(i => (long)i)]);

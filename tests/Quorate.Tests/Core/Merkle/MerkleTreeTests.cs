@@ -3,8 +3,8 @@ using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using Quorate.Core;
-using Quorate.Core.Columns;
 using Quorate.Core.Merkle;
+using Quorate.Tests.Core.Columns;
 using Xunit;
 
 namespace Quorate.Tests.Core.Merkle;
@@ -102,7 +102,7 @@ public sealed class MerkleTreeTests
             var path = Path.Combine(folder.FullName, "leaves");
             var expected = Tree(Leaves(0, 5000));
             var image = new MemoryStream();
-            using (var file = ColumnFile.Open(path, text => new IOException(text)))
+            using (var file = new PlainFile(path))
             {
                 var tree = new MerkleTree(file);
                 tree.AppendRange(Leaves(0, 4000));
@@ -112,7 +112,7 @@ public sealed class MerkleTreeTests
                 tree.AppendRange(Leaves(9000, 200));
             }
             image.Position = 0;
-            using var again = ColumnFile.Open(path, text => new IOException(text));
+            using var again = new PlainFile(path);
             var loaded = MerkleTree.Load(image, 3333, again);
             Assert.Equal(image.Length, image.Position);
             loaded.AppendRange(Leaves(3333, 1667));
