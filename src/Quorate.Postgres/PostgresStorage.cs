@@ -62,10 +62,27 @@ public sealed class PostgresStorage : ISharedLogStorage
         }
     }
 
-    public IEnumerable<StoredFrame> ReadFrames()
+    public IEnumerable<StoredFrame> ReadFrames(FramePosition? from = null)
     {
-        _next = 1;
+        _next = from is { } position ? FrameChunk.Split(position).Frame : 1;
         return ReadNewFrames();
+    }
+
+    public StoredFrame? ReadFrame(FramePosition payload)
+    {
+        var (frame, offset) = FrameChunk.Split(payload);
+        if (offset != 0 || frame < 1 || frame >= _database.Run(NextFrame))
+        {
+            return null;
+        }
+        try
+        {
+            return new StoredFrame(payload, _frames.Read(frame, frame + 1).Single().Payload.ToArray());
+        }
+        catch (LogDamagedException)
+        {
+            return null;
+        }
     }
 
     public IEnumerable<StoredFrame> ReadNewFrames()

@@ -36,6 +36,42 @@ public abstract class LogStorageContract
     }
 
     [Fact]
+    public async Task ReadFrames_from_a_frame_gives_it_and_those_behind_and_appending_goes_on()
+    {
+        var written = await WriteAsync();
+        for (var i = 0; i < written.Count; i += 3)
+        {
+            await using var storage = await OpenAsync();
+            var read = storage.ReadFrames(written[i].Position).Select(f => f.Position).ToList();
+            Assert.Equal(written.Skip(i).Select(w => w.Position), read);
+        }
+        await using (var storage = await OpenAsync())
+        {
+            _ = storage.ReadFrames(written[^1].Position).Count();
+            await storage.AppendAsync(Payload(77, 5), CancellationToken.None);
+        }
+        await using var again = await OpenAsync();
+        Assert.Equal(written.Count + 1, again.ReadFrames().Count());
+    }
+
+    [Fact]
+    public async Task ReadFrame_gives_a_payload_where_one_begins_and_null_elsewhere()
+    {
+        var written = await WriteAsync();
+        await using var storage = await OpenAsync();
+        foreach (var (position, payload) in written)
+        {
+            Assert.True(payload.AsSpan().SequenceEqual(storage.ReadFrame(position)!.Value.Payload.Span));
+            Assert.Null(storage.ReadFrame(position + 1));
+            Assert.Null(storage.ReadFrame(position + payload.Length));
+        }
+        foreach (var nowhere in (long[])[0, 1, -1, long.MinValue, long.MaxValue, written[^1].Position.Value + (1L << 41)])
+        {
+            Assert.Null(storage.ReadFrame(new FramePosition(nowhere)));
+        }
+    }
+
+    [Fact]
     public async Task AppendAsync_after_a_restart_continues_behind_the_last_frame()
     {
         var written = await WriteAsync();
