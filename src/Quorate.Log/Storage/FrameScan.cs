@@ -71,7 +71,7 @@ sealed class FrameScan : IDisposable
         var number = 0UL;
         foreach (var segment in _segments)
         {
-            foreach (var frame in reader.Read(segment, isLast: segment == _segments[^1], number))
+            foreach (var frame in reader.Read(segment, isLast: segment == _segments[^1], WriteAheadFormat.SegmentHeaderSize, number))
             {
                 number++;
                 yield return frame;
