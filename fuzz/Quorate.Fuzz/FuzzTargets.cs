@@ -35,6 +35,7 @@ public static class FuzzTargets
         new LogFrameTarget(),
         new WriteAheadFileTarget(),
         new SpoolBatchTarget(),
+        new BarePathsTarget(),
         new NameGlobTarget(),
         new RawReplyTarget(),
         new TrustRuleTarget(),

@@ -1,4 +1,6 @@
+using System.Security.Cryptography;
 using System.Text;
+using Quorate.Nix;
 using Quorate.Nix.Publishing;
 using Quorate.Sources.Control;
 using Quorate.Sources.Spool;
@@ -12,18 +14,53 @@ sealed class SpoolBatchTarget : IFuzzTarget
 
     public IEnumerable<byte[]> Seeds =>
         [
-            new SpoolBatch("alice", true, [new SpoolItem("key"u8.ToArray(), "value"u8.ToArray(), "/nix/store/x.drv")]).Encode(),
-            new SpoolBatch("", false, [new SpoolItem(ReadOnlyMemory<byte>.Empty, ReadOnlyMemory<byte>.Empty, null)]).Encode(),
+            new SpoolBatch("alice", [new SpoolItem("key"u8.ToArray(), "value"u8.ToArray(), "/nix/store/x.drv")]).Encode(),
+            new SpoolBatch("", [new SpoolItem(ReadOnlyMemory<byte>.Empty, ReadOnlyMemory<byte>.Empty, null)]).Encode(),
         ];
 
     public void Run(ReadOnlySpan<byte> input)
     {
-        if (SpoolBatch.TryDecode(input.ToArray(), out var batch, out _))
+        var file = Resealed(input);
+        if (SpoolBatch.TryDecode(file, out var batch, out _))
         {
-            FuzzException.ThrowUnless(
-                SpoolBatch.TryDecode(batch.Encode(), out var again, out _) && again.Items.Count == batch.Items.Count,
-                "an accepted batch does not survive being written again"
-            );
+            FuzzException.ThrowUnless(batch.Encode().AsSpan().SequenceEqual(file), "an accepted batch has another spelling");
+        }
+    }
+
+    /// <summary>With the digest put right, without which nothing behind it would ever be read.</summary>
+    internal static byte[] Resealed(ReadOnlySpan<byte> input)
+    {
+        const int Digest = 17;
+        const int Body = Digest + 64 + 1;
+        var file = input.ToArray();
+        if (file.Length > Body)
+        {
+            Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(file.AsSpan(Body)))).CopyTo(file, Digest);
+        }
+        return file;
+    }
+}
+
+/// <summary>Bare paths in the spool, which decide what a node asks its Nix.</summary>
+sealed class BarePathsTarget : IFuzzTarget
+{
+    const string Hello = "/nix/store/2ssxwm92ixmz5wdc4m5hrxbx8hgmn4q5-hello";
+
+    public string Name => "bare-paths";
+
+    public IEnumerable<byte[]> Seeds =>
+        [
+            new BarePaths("alice", DateTimeOffset.UnixEpoch, [StorePath.Parse(Hello)], null, ["/tmp/store", null], "/s", "/v").Encode(),
+            new BarePaths("", DateTimeOffset.UnixEpoch, [], StorePath.Parse(Hello + ".drv"), [null], null, null).Encode(),
+        ];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        var file = SpoolBatchTarget.Resealed(input);
+        if (BarePaths.TryDecode(file, out var paths, out _))
+        {
+            FuzzException.ThrowUnless(paths.Encode().AsSpan().SequenceEqual(file), "accepted paths have another spelling");
+            FuzzException.ThrowUnless(paths.Stores.Count is > 0 and <= BarePaths.MaxStores, "more stores than are ever written");
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Quorate.Cli.Rendering;
 
 namespace Quorate.Cli.Commands;
 
@@ -8,19 +9,34 @@ static class CompletionCommand
     public static Command Build(CliHost host)
     {
         var shell = new Argument<string>("SHELL") { Description = "bash, zsh or fish" };
+        var json = CommandLine.Json();
         shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
-        var command = new Command("completion", "Print a shell's completion script") { shell };
+        var command = new Command("completion", "Print a shell's completion script") { shell, json };
         command.Teach(
             "",
             "bash:  quorate completion bash > ~/.local/share/bash-completion/completions/quorate",
             "zsh:   quorate completion zsh > ~/.zfunc/_quorate",
             "fish:  quorate completion fish > ~/.config/fish/completions/quorate.fish"
         );
-        command.SetAction(parse =>
-        {
-            host.Out.Write(Script(parse.GetRequiredValue(shell)));
-            return ExitCode.Ok;
-        });
+        command.SetAction(
+            async (parse, _) =>
+            {
+                var name = parse.GetRequiredValue(shell);
+                if (parse.GetValue(json))
+                {
+                    await host.WriteJsonAsync(w =>
+                    {
+                        w.WriteString("shell", name);
+                        w.WriteString("script", Script(name));
+                    });
+                }
+                else
+                {
+                    await host.Out.WriteAsync(Script(name));
+                }
+                return ExitCode.Ok;
+            }
+        );
         return command;
     }
 

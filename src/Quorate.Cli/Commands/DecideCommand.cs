@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using Quorate.Cli.Hook;
 using Quorate.Cli.Rendering;
 using Quorate.Nix;
+using Quorate.Nix.Store;
 using Quorate.Sources.Control;
 
 namespace Quorate.Cli.Commands;

@@ -2,16 +2,21 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using Quorate.Cli.Hook;
 using Quorate.Cli.Rendering;
-using Quorate.Sources.Control;
 using Quorate.Sources.Spool;
 
 namespace Quorate.Cli.Commands;
 
-/// <summary><c>quorate nix hook install|run|status</c></summary>
+/// <summary><c>quorate nix hook install|run|flush|status</c></summary>
 static class HookCommands
 {
     public static Command Build(CliHost host) =>
-        new("hook", "Log every build, by Nix's post-build-hook") { Install(host), Run(), Status(host) };
+        new("hook", "Log every build, by Nix's post-build-hook")
+        {
+            HookInstallCommand.Build(host),
+            Run(),
+            HookFlushCommand.Build(host),
+            Status(host),
+        };
 
     /// <summary>Where root's hook lives, or the user's.</summary>
     internal static string DefaultPath(Func<string, string?> environment) =>
@@ -19,109 +24,12 @@ static class HookCommands
             ? "/etc/quorate/nix-post-build-hook"
             : Path.Combine(InitCommand.UserConfig(environment), "nix-post-build-hook");
 
-    static Option<string?> PathOption() =>
+    internal static Option<string?> PathOption() =>
         new("--path", "--output")
         {
             Description = "The wrapper (default: /etc/quorate/nix-post-build-hook, or the user's)",
             HelpName = "FILE",
         };
-
-    static Command Install(CliHost host)
-    {
-        var path = PathOption();
-        var log = new Option<string?>("--log")
-        {
-            Description = "The log to write to (default: the node's only nix log)",
-            HelpName = "NAME",
-        };
-        var spool = new Option<string?>("--spool")
-        {
-            Description = "Where undelivered claims wait (a private directory)",
-            HelpName = "DIR",
-        };
-        var nixStore = NixCommands.NixStoreOption();
-        var store = new Option<string?>("--store")
-        {
-            Description = "The Nix store that builds use (default: found for each build)",
-            HelpName = "URI",
-        };
-        var storeDir = new Option<string?>("--store-dir")
-        {
-            Description = "The logical store directory, if not /nix/store",
-            HelpName = "DIR",
-        };
-        var json = CommandLine.Json();
-        var command = new Command("install", "Write the program that nix.conf's post-build-hook names")
-        {
-            path,
-            log,
-            spool,
-            nixStore,
-            store,
-            storeDir,
-            json,
-        };
-        command.Teach(
-            "PUBLISHING IS IRREVOCABLE, and store path names leak what you build. Set `publish.filter` of the log first, and look at\n"
-                + "`quorate nix hook run --dry-run PATH`. Then install, and add the printed line to nix.conf.\n"
-                + "The wrapper has all its options and absolute paths inside, always exits 0 and never delays a build by more than seconds.",
-            "sudo quorate nix hook install --log alice",
-            "quorate nix hook install --path ~/hook --node unix:///run/user/1000/quorate/control.socket"
-        );
-        command.SetAction(
-            async (parse, cancellationToken) =>
-            {
-                var file = Path.GetFullPath(parse.GetValue(path) ?? DefaultPath(host.Variable));
-                var options = new List<KeyValuePair<string, string>>();
-                void Add(string name, string? value)
-                {
-                    if (value is not null)
-                    {
-                        options.Add(new(name, value.Any(char.IsControl) ? throw new CliException($"{name}: control characters") : value));
-                    }
-                }
-                if ((parse.GetValue(CommandLine.Node) ?? host.Variable("QUORATE_NODE")) is { Length: > 0 } node)
-                {
-                    // The hook's environment is the Nix daemon's: what is found now by name is written down.
-                    Add("--node", NodeAddress.TryParse(node, out _, out var error) ? node : throw new CliException(error));
-                }
-                Add("--log", parse.GetValue(log));
-                // A hook in a place of its own keeps its spool there too; the usual one uses the spool that the node empties.
-                Add(
-                    "--spool",
-                    Path.GetFullPath(
-                        parse.GetValue(spool) ?? (parse.GetValue(path) is null ? HookOptions.DefaultSpool(host.Variable) : file + ".spool")
-                    )
-                );
-                Add("--nix-store", NixCommands.ProgramOf(host, parse.GetValue(nixStore)));
-                Add("--store", parse.GetValue(store));
-                Add("--store-dir", parse.GetValue(storeDir));
-                new HookWrapper(HookWrapper.ThisProgram(), host.Variable("DOTNET_ROOT"), options).Install(file);
-                var setting = $"post-build-hook = {file}";
-                if (parse.GetValue(json))
-                {
-                    await host.WriteJsonAsync(w =>
-                    {
-                        w.WriteString("path", file);
-                        w.WriteString("setting", setting);
-                        w.WriteStartObject("options");
-                        foreach (var (name, value) in options)
-                        {
-                            w.WriteString(name[2..], value);
-                        }
-                        w.WriteEndObject();
-                    });
-                    return ExitCode.Ok;
-                }
-                await host.Error.WriteLineAsync(
-                    $"Wrote {file}. Add this line to nix.conf (of the machine's daemon, if it has one) to publish every build from now on:"
-                );
-                await host.Out.WriteLineAsync(setting);
-                return ExitCode.Ok;
-            }
-        );
-        return command;
-    }
 
     /// <summary>Only for help and completion: <c>run</c> itself never reaches the command tree.</summary>
     static Command Run()
@@ -147,22 +55,18 @@ static class HookCommands
         var json = CommandLine.Json();
         var command = new Command("status", "Show whether the hook is installed, used and delivering") { path, json };
         command.Teach(
-            "waiting: batches that the node or the next build delivers. dropped: claims lost because the spool was full or Nix did not answer.\n"
-                + "set aside: files that could not be understood or that the log refused; they stay in the spool as *.aside.",
+            "waiting: files of claims that the node or the next build delivers. unresolved: files of paths of which Nix has not said yet what they are;\n"
+                + "the node, the next build or `quorate nix hook flush` asks. collected: paths that were gone by then. dropped: lost because the spool\n"
+                + "was full, no publish filter was known, or Nix did not answer for a week. set aside: files that could not be understood or that\n"
+                + "the log refused; they stay in the spool as *.aside.",
             "quorate nix hook status"
         );
         command.SetAction(
             async (parse, cancellationToken) =>
             {
                 var file = Path.GetFullPath(parse.GetValue(path) ?? DefaultPath(host.Variable));
-                var words = File.Exists(file) ? HookWrapper.OptionsOf(await File.ReadAllTextAsync(file, cancellationToken)) : null;
-                var error = "not installed";
-                HookOptions? options = null;
-                if (words is not null && HookOptions.TryParse(words, host.Variable, out var parsed, out error))
-                {
-                    options = parsed;
-                }
-                var state = options is null ? null : SpoolStateOf(options.Spool);
+                var (options, error) = await InstalledAsync(host, file, cancellationToken);
+                var (state, filterKnown) = options is null ? (null, false) : SpoolStateOf(options);
                 var log = options is null ? error : await LogStateAsync(host, options, parse.GetValue(CommandLine.Node), cancellationToken);
                 if (parse.GetValue(json))
                 {
@@ -171,9 +75,12 @@ static class HookCommands
                         w.WriteString("path", file);
                         w.WriteBoolean("installed", options is not null);
                         w.WriteString("spool", options?.Spool);
+                        w.WriteBoolean("filterKnown", filterKnown);
                         w.WriteNumber("waiting", state?.Batches ?? 0);
+                        w.WriteNumber("unresolved", state?.Unresolved ?? 0);
                         w.WriteNumber("waitingBytes", state?.Bytes ?? 0);
                         w.WriteNumber("dropped", state?.Dropped ?? 0);
+                        w.WriteNumber("collected", state?.Collected ?? 0);
                         w.WriteNumber("setAside", state?.SetAside ?? 0);
                         w.WriteString("log", log);
                     });
@@ -185,8 +92,15 @@ static class HookCommands
                     {
                         await host.Out.WriteLineAsync($"log        {Screen.Printable(log)}");
                         await host.Out.WriteLineAsync($"spool      {options.Spool}");
-                        await host.Out.WriteLineAsync($"waiting    {state?.Batches ?? 0} batches, {state?.Bytes ?? 0} bytes");
+                        await host.Out.WriteLineAsync(
+                            $"filter     {(filterKnown ? "known" : "NOT KNOWN: nothing is kept while the node is away")}"
+                        );
+                        await host.Out.WriteLineAsync(
+                            $"waiting    {state?.Batches ?? 0} files of claims, {state?.Bytes ?? 0} bytes in all"
+                        );
+                        await host.Out.WriteLineAsync($"unresolved {state?.Unresolved ?? 0} files of bare paths");
                         await host.Out.WriteLineAsync($"dropped    {state?.Dropped ?? 0} claims");
+                        await host.Out.WriteLineAsync($"collected  {state?.Collected ?? 0} paths");
                         await host.Out.WriteLineAsync($"set aside  {state?.SetAside ?? 0} files");
                     }
                 }
@@ -196,10 +110,25 @@ static class HookCommands
         return command;
     }
 
-    static SpoolState? SpoolStateOf(string path)
+    /// <summary>What the wrapper tells the hook, or why that is not known.</summary>
+    internal static async Task<(HookOptions? Options, string Error)> InstalledAsync(
+        CliHost host,
+        string file,
+        CancellationToken cancellationToken
+    )
     {
-        using var spool = HookSpool.Open(path, create: false);
-        return spool?.State();
+        var words = File.Exists(file) ? HookWrapper.OptionsOf(await File.ReadAllTextAsync(file, cancellationToken)) : null;
+        if (words is null)
+        {
+            return (null, "not installed");
+        }
+        return HookOptions.TryParse(words, host.Variable, out var options, out var error) ? (options, "") : (null, error);
+    }
+
+    static (SpoolState?, bool FilterKnown) SpoolStateOf(HookOptions options)
+    {
+        using var spool = HookSpool.Open(options.Spool, create: false);
+        return (spool?.State(), spool is not null && HookFilter.Load(spool, options.Log ?? "").IsKnown);
     }
 
     static async Task<string> LogStateAsync(CliHost host, HookOptions options, string? node, CancellationToken cancellationToken)
@@ -207,8 +136,8 @@ static class HookCommands
         try
         {
             await using var client = host.Connect(node ?? options.Node);
-            var log = PostBuildHook.PickLog((await client.LogsAsync(cancellationToken)).Value, options.Log);
-            var filter = KnownFilter.From(log.Filter).IsOpen ? "no publish filter" : "filtered";
+            var log = HookDelivery.PickLog((await client.LogsAsync(cancellationToken)).Value, options.Log);
+            var filter = HookFilter.From(log.Filter).IsOpen ? "no publish filter" : "filtered";
             return $"{log.Name} ({log.Claims} claims, {log.TreeSize ?? 0} entries, {filter})";
         }
         catch (Exception e) when (e is IOException or FormatException)

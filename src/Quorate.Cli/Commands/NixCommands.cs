@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Quorate.Cli.Hook;
+using Quorate.Nix.Store;
 
 namespace Quorate.Cli.Commands;
 
@@ -24,7 +24,7 @@ static class NixCommands
         {
             return Path.GetFullPath(program);
         }
-        return HookOptions.FindProgram("nix-store", host.Variable)
+        return NixPrograms.Find("nix-store", host.Variable)
             ?? throw new CliException("nix-store is not on $PATH; install Nix (Debian: nix-bin) or name it with --nix-store");
     }
 }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Quorate.Cli.Doctor;
-using Quorate.Cli.Hook;
 using Quorate.Nix.Doctor;
+using Quorate.Nix.Store;
 
 namespace Quorate.Cli.Commands;
 
@@ -119,7 +119,7 @@ static class NixDoctorCommand
 
     static async Task<NixSettings?> FromNixAsync(CliHost host, List<Finding> findings, CancellationToken cancellationToken)
     {
-        if (HookOptions.FindProgram("nix", host.Variable) is { } nix)
+        if (NixPrograms.Find("nix", host.Variable) is { } nix)
         {
             // The verb was renamed in 2.20; older and newer Nix each know only one of the two without a warning.
             foreach (

@@ -1,9 +1,10 @@
 using System.CommandLine;
-using Quorate.Cli.Hook;
 using Quorate.Cli.Rendering;
 using Quorate.Nix;
 using Quorate.Nix.Publishing;
+using Quorate.Nix.Store;
 using Quorate.Sources.Control;
+using Quorate.Sources.Spool;
 
 namespace Quorate.Cli.Commands;
 
@@ -54,7 +55,7 @@ static class SubmitClosureCommand
                     host,
                     client,
                     target,
-                    KnownFilter.From(target.Filter),
+                    HookFilter.From(target.Filter),
                     parse.GetValue(dryRun),
                     parse.GetValue(json)
                 );

@@ -181,14 +181,14 @@ sealed class MachineChecks(CliHost host, string? node, string? configuration)
         }
         if (state is { } s)
         {
-            yield return s.Dropped > 0 || s.SetAside > 0
+            yield return s.Dropped > 0 || s.SetAside > 0 || s.Collected > 0
                 ? new Finding(
                     Grade.Warning,
                     "spool",
-                    $"{path}: {s.Dropped} claims dropped, {s.SetAside} files set aside",
+                    $"{path}: {s.Dropped} claims dropped, {s.Collected} paths collected too early, {s.SetAside} files set aside",
                     "quorate nix hook status"
                 )
-                : new Finding(Grade.Good, "spool", $"{path}: {s.Batches} batches waiting");
+                : new Finding(Grade.Good, "spool", $"{path}: {s.Batches + s.Unresolved} files waiting");
         }
     }
 

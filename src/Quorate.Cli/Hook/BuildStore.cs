@@ -19,6 +19,33 @@ static class BuildStore
         return named is null ? [null] : [named, null];
     }
 
+    /// <summary>
+    /// The same for somebody who asks later and elsewhere: what the environment means is written out. Where anything names the build's store, the
+    /// machine's own is no second guess: what it has under the same path may have been built elsewhere.
+    /// </summary>
+    public static IReadOnlyList<string?> ToAskLater(IEnumerable<string?> candidates, Func<string, string?> environment)
+    {
+        var meant = ConfiguredStore(environment("NIX_CONFIG")) ?? environment("NIX_REMOTE");
+        string?[] named = candidates
+            .Select(c => c ?? meant)
+            .OfType<string>()
+            .Where(c => c.Length > 0)
+            // A path that is relative to where the build was started.
+            .Select(c => c.StartsWith('.') ? Path.GetFullPath(c) : c)
+            .Distinct(StringComparer.Ordinal)
+            .ToArray();
+        return named.Length > 0 ? named : [(string?)null];
+    }
+
+    /// <summary>The value of <c>store</c> in settings as <c>nix.conf</c> has them, of which the last one counts.</summary>
+    internal static string? ConfiguredStore(string? settings) =>
+        (settings ?? "")
+            .Split('\n')
+            .Select(line => line.Split('=', 2))
+            .Where(parts => parts.Length == 2 && parts[0].Trim() == "store")
+            .Select(parts => parts[1].Trim())
+            .LastOrDefault(value => value.Length > 0);
+
     /// <summary>The value of <c>--store</c> in a NUL-separated command line of a Nix program.</summary>
     internal static string? StoreIn(string? commandLine)
     {

@@ -1,3 +1,5 @@
+using Quorate.Nix.Store;
+
 namespace Quorate.Cli.Hook;
 
 /// <summary>What the installed wrapper tells <c>quorate nix hook run</c>. Parsed by hand: this path must not load a command-line library.</summary>
@@ -18,7 +20,7 @@ sealed record HookOptions
 
     public bool DryRun { get; init; }
 
-    /// <summary>What a dry run prints is JSON.</summary>
+    /// <summary>What became of it is printed as JSON.</summary>
     public bool Json { get; init; }
 
     /// <summary>Paths named on the command line instead of in <c>$OUT_PATHS</c>.</summary>
@@ -65,18 +67,13 @@ sealed record HookOptions
                 values[name] = inline ?? arguments[i];
             }
         }
-        if (json && !dryRun)
-        {
-            error = "--json needs --dry-run: a real run prints no data";
-            return false;
-        }
         error = "";
         options = new HookOptions
         {
             Node = values.GetValueOrDefault("--node"),
             Log = values.GetValueOrDefault("--log"),
             Spool = values.GetValueOrDefault("--spool") ?? DefaultSpool(environment),
-            NixStore = values.GetValueOrDefault("--nix-store") ?? FindProgram("nix-store", environment) ?? "nix-store",
+            NixStore = values.GetValueOrDefault("--nix-store") ?? NixPrograms.Find("nix-store", environment) ?? "nix-store",
             Store = values.GetValueOrDefault("--store"),
             StoreDir = values.GetValueOrDefault("--store-dir"),
             DryRun = dryRun,
@@ -101,15 +98,6 @@ sealed record HookOptions
             : Path.Combine(environment("HOME") ?? "/", ".local", "state");
         return Path.Combine(home, "quorate");
     }
-
-    /// <summary>Absolute path of a program on <c>$PATH</c> or in the places where Nix puts itself.</summary>
-    public static string? FindProgram(string name, Func<string, string?> environment) =>
-        (environment("PATH") ?? "")
-            .Split(':', StringSplitOptions.RemoveEmptyEntries)
-            .Concat(["/run/current-system/sw/bin", "/nix/var/nix/profiles/default/bin", "/usr/bin"])
-            .Where(Path.IsPathRooted)
-            .Select(folder => Path.Combine(folder, name))
-            .FirstOrDefault(File.Exists);
 
     static (string Name, string? Value) Split(string argument)
     {

@@ -6,19 +6,20 @@ namespace Quorate.Cli.Hook;
 static class HookProgram
 {
     /// <summary>Beyond every deadline inside, so that not even a bug can hold a build.</summary>
-    static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(20);
+    static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(3);
 
     public const string Help = """
         Description:
           What Nix runs after a build (by way of the wrapper that `quorate nix hook install` writes): logs $OUT_PATHS in the node's log.
-          It always exits 0. What cannot be delivered is spooled and delivered by the node or the next hook.
+          It always exits 0, within about a second. What cannot be learnt or delivered by then is spooled, and delivered by the node,
+          the next hook or `quorate nix hook flush`.
 
         Usage:
           quorate nix hook run [options] [PATH...]
 
         Options:
           --dry-run          Print what would be published, and what not and why; send and keep nothing
-          --json             With --dry-run: print one JSON document instead of text
+          --json             Print one JSON document on standard output instead of text
           --node ADDRESS     The node's control listener (default: $QUORATE_NODE, then the usual sockets)
           --log NAME         The log to write to (default: the node's only log of built nix claims)
           --spool DIR        Where undelivered claims wait
@@ -43,7 +44,7 @@ static class HookProgram
             await SayAsync(error);
             return 0;
         }
-        using var watchdog = new Timer(_ => Environment.Exit(0), null, s_watchdog, Timeout.InfiniteTimeSpan);
+        using var watchdog = options.DryRun ? null : new Timer(_ => Environment.Exit(0), null, s_watchdog, Timeout.InfiniteTimeSpan);
         try
         {
             var hook = new PostBuildHook(options, Environment.GetEnvironmentVariable, address => new RawControlTransport(address));
@@ -53,10 +54,14 @@ static class HookProgram
                 await Console.Out.WriteLineAsync(options.Json ? report.ToJson() : string.Join('\n', report.Lines()));
                 return 0;
             }
-            var summary = await hook.RunAsync(CancellationToken.None);
-            if (summary.Length > 0)
+            var done = await hook.RunAsync(CancellationToken.None);
+            if (options.Json)
             {
-                await SayAsync(summary);
+                await Console.Out.WriteLineAsync(done.ToJson());
+            }
+            else if (done.Line() is { Length: > 0 } line)
+            {
+                await SayAsync(line);
             }
         }
         catch (Exception e)

@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text;
-using Quorate.Nix;
-using Quorate.Nix.Publishing;
 using Quorate.Sources.Control;
 using Quorate.Sources.Spool;
 
@@ -9,325 +5,250 @@ namespace Quorate.Cli.Hook;
 
 /// <summary>
 /// What Nix runs after each build. It states what was built to the node, or leaves it in the spool, and whatever happens the build goes on: the
-/// caller exits 0. Every wait has a deadline.
+/// caller exits 0. All waiting together ends after <see cref="Budget"/>; what Nix did not say by then is spooled by name only.
 /// </summary>
 sealed class PostBuildHook(HookOptions options, Func<string, string?> environment, Func<NodeAddress, IControlTransport> connect)
 {
-    /// <summary>One hook run covers one derivation; more outputs than this are not a derivation's.</summary>
-    const int MaxPaths = 1_000;
-
-    static readonly TimeSpan s_factsDeadline = TimeSpan.FromSeconds(8);
-    static readonly TimeSpan s_deliveryDeadline = TimeSpan.FromSeconds(2);
-
-    /// <summary>After a node was too slow, builds of this time only spool: Nix waits for every hook, so each attempt delays a build.</summary>
-    static readonly TimeSpan s_pause = TimeSpan.FromSeconds(30);
-
-    const string PauseNote = "pause-until";
+    /// <summary>Files of bare paths that one run looks at in the time that is left: somebody waits for this build.</summary>
+    const int MaxResolved = 2;
 
     /// <summary>Command lines of this process's ancestors, by generation; a seam for tests.</summary>
     public Func<int, string?> Ancestors { get; init; } = BuildStore.AncestorCommandLine;
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
-    /// <summary>Does the work and says in one line what became of it; empty when there is nothing to say.</summary>
-    public async Task<string> RunAsync(CancellationToken cancellationToken)
+    /// <summary>For Nix and the node together.</summary>
+    public TimeSpan Budget { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>For a dry run, where a person waits and not a build.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Does the work and says what became of it.</summary>
+    public async Task<HookReport> RunAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyList<StorePath> paths = OutPaths();
-        if (paths.Count == 0)
+        var build = new BuildQuestion(options, environment, Ancestors);
+        if (build.IsEmpty)
         {
-            paths = await OutputsOfDerivationAsync(cancellationToken);
+            return HookReport.Nothing;
         }
-        if (paths.Count == 0)
-        {
-            return "";
-        }
+        using var budget = new CancellationTokenSource(Budget, Clock);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, budget.Token);
         using var spool = OpenSpool(out var spoolFault);
-        IReadOnlyList<PathFacts> facts;
-        try
+        var filter = spool is null ? HookFilter.Unknown : HookFilter.Load(spool, options.Log ?? "");
+
+        var answer = await AskAsync(build, spool, deadline.Token);
+        var (report, undelivered) = await DeliverAsync([.. answer.Facts.Select(build.Item)], spool, filter, deadline.Token);
+        spool?.CountDropped(report.Dropped);
+        if (answer.Problem.Length > 0)
         {
-            facts = await FactsAsync(paths, cancellationToken);
+            report = report with { Problem = Both(answer.Problem, report.Problem) };
         }
-        catch (NixStoreException e)
+        report = Keep(report, build, answer, undelivered, spool, spoolFault);
+        if (spool is not null && report.Problem.Length == 0 && !deadline.IsCancellationRequested)
         {
-            spool?.CountDropped(paths.Count);
-            return $"cannot say what was built: {e.Message}";
+            // Claims made of them are delivered by the next run, or by the node.
+            await new SpoolResolution(spool, options.NixStore, Clock).ResolveAsync(deadline.Token, MaxResolved);
+            PauseIfLate(spool, deadline.Token);
         }
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(s_deliveryDeadline);
-        var (summary, undelivered) = await DeliverAsync(facts, spool, deadline.Token);
-        if (undelivered is null)
-        {
-            return summary;
-        }
-        if (spool is null)
-        {
-            return $"{summary}; and it cannot be kept for later: {spoolFault}";
-        }
-        return spool.TryAdd(undelivered)
-            ? $"{summary}; kept for later in {spool.Path}"
-            : $"{summary}; the spool {spool.Path} is full, {Count(undelivered.Items.Count)} dropped";
+        return report;
     }
 
     /// <summary>What would be published and what not, and why. Nothing is sent or kept.</summary>
     public async Task<DryRunReport> DryRunAsync(CancellationToken cancellationToken)
     {
-        var paths = OutPaths();
-        if (paths.Count == 0)
+        var build = new BuildQuestion(options, environment, Ancestors);
+        if (build.Paths.Count == 0)
         {
             return DryRunReport.Nothing("no store path given: name some, or set $OUT_PATHS");
         }
-        IReadOnlyList<PathFacts> facts;
-        try
+        using var patience = new CancellationTokenSource(Patience, Clock);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        var answer = await build.AskAsync(deadline.Token);
+        if (answer.Problem.Length > 0)
         {
-            facts = await FactsAsync(paths, cancellationToken);
+            return DryRunReport.Nothing($"cannot say what was built: {answer.Problem}");
         }
-        catch (NixStoreException e)
-        {
-            return DryRunReport.Nothing($"cannot say what was built: {e.Message}");
-        }
+        using var spool = HookSpoolOrNull();
+        var remembered = spool is null ? HookFilter.Unknown : HookFilter.Load(spool, options.Log ?? "");
         try
         {
             await using var client = Client();
-            var log = PickLog((await client.LogsAsync(cancellationToken)).Value, options.Log);
-            var filter = KnownFilter.From(log.Filter);
-            return new DryRunReport(log, filter.IsOpen ? "none" : "current", Problem: null, Judge(facts, filter));
+            var log = HookDelivery.PickLog((await client.LogsAsync(deadline.Token)).Value, options.Log);
+            var stated = HookFilter.From(log.Filter);
+            return new DryRunReport(log, stated.IsOpen ? "none" : "current", Problem: null, Judge(build, answer, remembered.With(stated)));
         }
-        catch (Exception e) when (e is IOException or FormatException)
+        catch (Exception e) when (e is IOException or FormatException or OperationCanceledException)
         {
-            using var spool = OpenSpool(out _);
-            var known = Known(spool);
             return new DryRunReport(
                 Log: null,
-                known is null ? "unknown" : "remembered",
-                e.Message.Split('\n')[0],
-                Judge(facts, known ?? PublishFilter.Open)
+                remembered.IsKnown ? "remembered" : "unknown",
+                e is OperationCanceledException ? "the node is too slow" : FirstLine(e),
+                Judge(build, answer, remembered)
             );
         }
     }
 
-    DryRunPath[] Judge(IReadOnlyList<PathFacts> facts, PublishFilter filter) =>
-        [
-            .. facts.Select(fact => new DryRunPath(
-                fact.Claim,
-                filter.Judge(fact.Claim.Path.ToString(), Deriver(fact), fact.Claim.References.Select(r => r.ToString()))
-            )),
-        ];
+    static DryRunPath[] Judge(BuildQuestion build, BuildAnswer answer, HookFilter filter) =>
+        [.. answer.Facts.Select(fact => new DryRunPath(fact.Claim, filter.Judge(fact.Claim, build.Item(fact).Deriver)))];
 
-    async Task<(string Summary, SpoolBatch? Undelivered)> DeliverAsync(
-        IReadOnlyList<PathFacts> facts,
+    async Task<BuildAnswer> AskAsync(BuildQuestion build, HookSpool? spool, CancellationToken deadline)
+    {
+        if (new HookPause(spool, "nix-store", Clock).IsOn())
+        {
+            return build.Unasked("nix-store was too slow a moment ago");
+        }
+        var answer = await build.AskAsync(deadline);
+        PauseIfLate(spool, deadline);
+        return answer;
+    }
+
+    void PauseIfLate(HookSpool? spool, CancellationToken deadline)
+    {
+        if (deadline.IsCancellationRequested)
+        {
+            new HookPause(spool, "nix-store", Clock).Begin();
+        }
+    }
+
+    async Task<(HookReport Report, SpoolBatch? Undelivered)> DeliverAsync(
+        IReadOnlyList<SpoolItem> items,
         HookSpool? spool,
+        HookFilter filter,
         CancellationToken deadline
     )
     {
-        PublishFilter? filter = null;
-        var items = Items(facts);
-        var name = options.Log ?? "";
-        if (spool is not null && IsPaused(spool))
+        if (items.Count == 0)
         {
-            return Undelivered("the node was too slow a moment ago", facts, Known(spool), name);
+            return (HookReport.Nothing, null);
         }
+        var pause = new HookPause(spool, "node", Clock);
+        if (pause.IsOn())
+        {
+            return Undelivered("the node was too slow a moment ago", items, filter);
+        }
+        if (deadline.IsCancellationRequested)
+        {
+            return Undelivered("no time was left", items, filter);
+        }
+        HookDelivery? delivery = null;
         try
         {
             await using var client = Client();
-            var logs = (await client.LogsAsync(deadline)).Value;
-            var log = PickLog(logs, options.Log);
-            name = log.Name;
-            filter = KnownFilter.From(log.Filter);
-            if (spool is not null)
+            delivery = new HookDelivery(client, spool, options.Log);
+            if ((await delivery.CatchUpAsync(deadline)).Stopped)
             {
-                KnownFilter.Save(spool, log);
-                // Older claims first: a builder's first value for a path is its vote.
-                var progress = await SpoolDelivery.DeliverAsync(
-                    spool,
-                    (batch, token) => DeliverBatchAsync(client, logs, log, batch, token),
-                    deadline
-                );
-                if (progress.Stopped)
-                {
-                    return Undelivered("older claims are still waiting", facts, filter, name);
-                }
+                return Undelivered("older claims are still waiting", items, delivery.Filter!, delivery.Log);
             }
-            var (publish, withheld) = Apply(filter, items);
-            var outcome = publish.Count > 0 ? await SubmitAsync(client, log, publish, deadline) : null;
-            return (Summarise(log, outcome, publish.Count, withheld + (outcome?.Filtered ?? 0)), null);
+            var log = delivery.Log!;
+            var (publish, withheld) = delivery.Filter!.Apply(items);
+            var outcome = publish.Count > 0 ? await delivery.SubmitAsync(log, publish, deadline) : null;
+            return (
+                new HookReport
+                {
+                    Log = log.Name,
+                    Published = publish.Count,
+                    Added = outcome?.Added ?? 0,
+                    Divergent = outcome?.Divergences.Count ?? 0,
+                    Withheld = withheld + (outcome?.Filtered ?? 0),
+                },
+                null
+            );
         }
         catch (OperationCanceledException)
         {
-            spool?.TryWriteNote(PauseNote, Encoding.ASCII.GetBytes(Number((Clock.GetUtcNow() + s_pause).ToUnixTimeMilliseconds())));
-            return Undelivered("the node is too slow", facts, filter ?? Known(spool), name);
+            pause.Begin();
+            return Undelivered("the node is too slow", items, delivery?.Filter ?? filter, delivery?.Log);
         }
         catch (Exception e) when (e is IOException or FormatException)
         {
-            return Undelivered(e.Message.Split('\n')[0], facts, filter ?? Known(spool), name);
+            return Undelivered(FirstLine(e), items, delivery?.Filter ?? filter, delivery?.Log);
         }
     }
 
-    /// <summary>A time further ahead than any pause comes from a clock that was set back, and means nothing.</summary>
-    bool IsPaused(HookSpool spool)
+    (HookReport, SpoolBatch?) Undelivered(string reason, IReadOnlyList<SpoolItem> items, HookFilter filter, LogInfo? log = null)
     {
-        var now = Clock.GetUtcNow().ToUnixTimeMilliseconds();
-        return spool.ReadNote(PauseNote) is { } note
-            && long.TryParse(Encoding.ASCII.GetString(note), NumberStyles.None, CultureInfo.InvariantCulture, out var until)
-            && until > now
-            && until - now <= s_pause.TotalMilliseconds;
+        if (!filter.IsKnown)
+        {
+            return (new HookReport { Problem = $"{reason}; {NoFilter}", Dropped = items.Count }, null);
+        }
+        var (publish, withheld) = filter.Apply(items);
+        return (
+            new HookReport { Problem = reason, Withheld = withheld },
+            publish.Count == 0 ? null : new SpoolBatch(log?.Name ?? options.Log ?? "", publish)
+        );
     }
 
-    static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
+    const string NoFilter = "no publish filter is known, so nothing is kept or published (run `quorate nix hook install` again)";
 
-    PublishFilter? Known(HookSpool? spool) => spool is null ? null : KnownFilter.Load(spool, options.Log);
+    /// <summary>The spool has counted them.</summary>
+    static HookReport Full(HookReport report, HookSpool spool, int dropped) =>
+        report with
+        {
+            Dropped = report.Dropped + dropped,
+            Problem = Both(report.Problem, $"the spool {spool.Path} is full"),
+        };
 
-    (string, SpoolBatch?) Undelivered(string reason, IReadOnlyList<PathFacts> facts, PublishFilter? filter, string log)
-    {
-        // Without a known filter the claims wait unfiltered in a private directory; whoever delivers them applies the log's filter first.
-        var (publish, withheld) = Apply(filter ?? PublishFilter.Open, Items(facts));
-        var summary = $"not delivered: {reason}{Withheld(withheld)}";
-        return publish.Count == 0 ? (summary, null) : (summary, new SpoolBatch(log, filter is not null, publish));
-    }
-
-    static async Task<SpoolOutcome> DeliverBatchAsync(
-        ControlClient client,
-        LogList logs,
-        LogInfo ours,
-        SpoolBatch batch,
-        CancellationToken cancellationToken
+    /// <summary>Spools what could not be delivered and what could not be learnt.</summary>
+    HookReport Keep(
+        HookReport report,
+        BuildQuestion build,
+        BuildAnswer answer,
+        SpoolBatch? undelivered,
+        HookSpool? spool,
+        string spoolFault
     )
     {
-        // Hooks of several logs may share a spool; one that this node does not publish is somebody else's to deliver.
-        var log = batch.Log.Length == 0 ? ours : logs.Published.FirstOrDefault(l => l.Name == batch.Log || l.LogId == batch.Log);
-        if (log is null)
+        var unknown = answer.Unanswered.Count + (answer.OutputsUnknown ? 1 : 0);
+        if (spool is null)
         {
-            return SpoolOutcome.Skipped;
+            var lost = unknown + (undelivered?.Items.Count ?? 0);
+            return lost == 0
+                ? report
+                : report with
+                {
+                    Dropped = report.Dropped + lost,
+                    Problem = Both(report.Problem, $"it cannot be kept for later: {spoolFault}"),
+                };
         }
-        try
+        if (unknown > 0)
         {
-            var (publish, _) = Apply(KnownFilter.From(log.Filter), batch.Items);
-            if (publish.Count > 0)
+            // Delivery may just have learnt the filter.
+            var filter = HookFilter.Load(spool, options.Log ?? "");
+            if (!filter.IsKnown)
             {
-                await SubmitAsync(client, log, publish, cancellationToken);
+                spool.CountDropped(unknown);
+                report = report with { Dropped = report.Dropped + unknown, Problem = Both(report.Problem, NoFilter) };
             }
-            return SpoolOutcome.Delivered;
-        }
-        catch (ControlException e) when (e.Status is 400 or 413)
-        {
-            return SpoolOutcome.Refused;
-        }
-    }
-
-    static async Task<SubmitOutcome> SubmitAsync(
-        ControlClient client,
-        LogInfo log,
-        IReadOnlyList<SpoolItem> items,
-        CancellationToken cancellationToken
-    ) =>
-        (
-            await client.SubmitAsync(log.Name, [.. items.Select(i => new SubmitEntry(i.Key, i.Value))], relayed: false, cancellationToken)
-        ).Value;
-
-    /// <summary>Splits into what may be published and how many may not. An item that is not a claim of its key is never published.</summary>
-    internal static (IReadOnlyList<SpoolItem> Publish, int Withheld) Apply(PublishFilter filter, IReadOnlyList<SpoolItem> items)
-    {
-        var publish = items
-            .Where(i =>
-                NixClaim.TryParse(i.Value.Span, out var claim, out _)
-                && claim.BelongsUnder(i.Key.Span, out _)
-                && filter.Judge(claim.Path.ToString(), i.Deriver, claim.References.Select(r => r.ToString())).MayPublish
-            )
-            .ToArray();
-        return (publish, items.Count - publish.Length);
-    }
-
-    /// <summary>The configured log, or the only one that a hook may mean.</summary>
-    internal static LogInfo PickLog(LogList logs, string? wanted)
-    {
-        var published = logs.Published.Where(l => l.Protocol is "nix" || l.Protocol == Core.Protocol.Nix.Id).ToArray();
-        if (wanted is not null)
-        {
-            return published.FirstOrDefault(l => l.Name == wanted || l.LogId == wanted)
-                ?? throw new ControlException(404, "not_found", $"the node publishes no nix log '{wanted}'");
-        }
-        var built = published.Where(l => l.Claims == "built").ToArray();
-        return built.Length switch
-        {
-            1 => built[0],
-            0 => throw new ControlException(404, "not_found", "the node publishes no nix log of built claims"),
-            _ => throw new ControlException(
-                400,
-                "invalid_argument",
-                $"the node publishes several nix logs ({string.Join(", ", built.Select(l => l.Name))}): say --log NAME at install"
-            ),
-        };
-    }
-
-    /// <summary>
-    /// Nix 2.8.0 leaves <c>$OUT_PATHS</c> empty: it calls the hook before it has noted what it built. The outputs are registered by then, so the
-    /// derivation names them. Those of an unresolved content-addressed derivation are not known by it; Nix calls again for the resolved one.
-    /// </summary>
-    async Task<IReadOnlyList<StorePath>> OutputsOfDerivationAsync(CancellationToken cancellationToken)
-    {
-        if (!StorePath.TryParse(environment("DRV_PATH") ?? "", out var derivation))
-        {
-            return [];
-        }
-        try
-        {
-            return await AskStoreAsync((store, token) => store.OutputsAsync(derivation, token), cancellationToken);
-        }
-        catch (NixStoreException)
-        {
-            return [];
-        }
-    }
-
-    Task<IReadOnlyList<PathFacts>> FactsAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellationToken) =>
-        AskStoreAsync((store, token) => store.FactsAsync(paths, token), cancellationToken);
-
-    async Task<T> AskStoreAsync<T>(Func<NixStore, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
-    {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        deadline.CancelAfter(s_factsDeadline);
-        NixStoreException? failure = null;
-        foreach (var store in BuildStore.Candidates(options.Store, Ancestors))
-        {
-            try
+            else
             {
-                return await ask(new NixStore(options.NixStore, store, options.StoreDir), deadline.Token);
-            }
-            catch (NixStoreException e)
-            {
-                failure ??= e;
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-            {
-                throw new NixStoreException("nix-store takes too long");
+                var rest = build.Rest(answer, filter, Clock.GetUtcNow(), out var withheld);
+                report = report with { Withheld = report.Withheld + withheld };
+                if (rest is not null)
+                {
+                    report = spool.TryAdd(rest)
+                        ? report with
+                        {
+                            KeptPaths = rest.Count,
+                            Spool = spool.Path,
+                        }
+                        : Full(report, spool, rest.Count);
+                }
             }
         }
-        throw failure!;
-    }
-
-    List<StorePath> OutPaths()
-    {
-        var named = options.Paths.Count > 0;
-        var words = named ? options.Paths : (environment("OUT_PATHS") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        var paths = new List<StorePath>();
-        foreach (var word in words.Take(named ? int.MaxValue : MaxPaths))
+        if (undelivered is not null)
         {
-            // People name links and files too; Nix gives whole store paths and nothing else is taken from it.
-            var path =
-                named ? StorePathArgument.Resolve(word)
-                : StorePath.TryParse(word, out var parsed) ? parsed
-                : null;
-            if (path is not null && !paths.Contains(path))
-            {
-                paths.Add(path);
-            }
+            var items = undelivered.Items.Count;
+            report = spool.TryAdd(undelivered) ? report with { KeptClaims = items, Spool = spool.Path } : Full(report, spool, items);
         }
-        return paths;
+        return report;
     }
 
-    SpoolItem[] Items(IReadOnlyList<PathFacts> facts) =>
-        [.. facts.Select(f => new SpoolItem(NixKeyForms.FullKey(f.Claim.Path), f.Claim.ToBytes(), Deriver(f)))];
+    static string Both(string first, string second) =>
+        first.Length == 0 ? second
+        : second.Length == 0 || first.Contains(second, StringComparison.Ordinal) ? first
+        : $"{first}; {second}";
 
-    string? Deriver(PathFacts facts) => facts.Deriver ?? environment("DRV_PATH");
+    static string FirstLine(Exception e) => e.Message.Split('\n')[0];
 
     ControlClient Client() => new(connect(NodeAddress.Locate(options.Node, environment)));
 
@@ -345,20 +266,16 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
         }
     }
 
-    static string Summarise(LogInfo log, SubmitOutcome? outcome, int published, int withheld)
+    /// <summary>A dry run makes none.</summary>
+    HookSpool? HookSpoolOrNull()
     {
-        var text = outcome switch
+        try
         {
-            null => "nothing to publish",
-            { Divergences.Count: > 0 } =>
-                $"{Count(published)} logged in {log.Name}, {outcome.Divergences.Count} DIFFERENT from what it logged before",
-            { Added: 0 } => $"{log.Name} already has {Count(published)}",
-            _ => $"{Count(outcome.Added)} logged in {log.Name}",
-        };
-        return text + Withheld(withheld);
+            return HookSpool.Open(options.Spool, create: false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
-
-    static string Withheld(int count) => count == 0 ? "" : $", {count} withheld by its filter";
-
-    static string Count(int paths) => paths == 1 ? "1 path" : $"{paths} paths";
 }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Quorate.Core;
 using Quorate.Log;
+using Quorate.Nix.Store;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
 using Quorate.Sources.Spool;
@@ -8,12 +9,16 @@ using Quorate.Sources.Spool;
 namespace Quorate.Node.Hosting;
 
 /// <summary>
-/// Delivers what hooks could not: <c>spool</c> in the state directory, at start and then every half minute. The publish filter of now is
-/// applied again, because it may have become stricter since the hook ran.
+/// Delivers what hooks could not: <c>spool</c> in the state directory, at start and then every half minute. Where this machine has a
+/// <c>nix-store</c>, bare paths are made claims first. The publish filter of now is applied again, because it may have become stricter since the
+/// hook ran.
 /// </summary>
 sealed partial class SpoolService : IAsyncDisposable
 {
     static readonly TimeSpan s_interval = TimeSpan.FromSeconds(30);
+
+    /// <summary>For Nix in one pass. A store that hangs keeps claims from being delivered no longer than this.</summary>
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     readonly NodeContext _node;
     readonly string _path;
@@ -63,6 +68,7 @@ sealed partial class SpoolService : IAsyncDisposable
             {
                 return;
             }
+            await ResolveAsync(spool, cancellationToken);
             var progress = await SpoolDelivery.DeliverAsync(spool, DeliverAsync, cancellationToken);
             if (progress.Delivered > 0)
             {
@@ -73,6 +79,26 @@ sealed partial class SpoolService : IAsyncDisposable
         {
             SpoolFailed(_path, e.Message);
             await Task.Delay(s_interval, _node.Time, cancellationToken);
+        }
+    }
+
+    async Task ResolveAsync(HookSpool spool, CancellationToken cancellationToken)
+    {
+        // Looked for each time: Nix may be installed, or its profile switched, while the node runs.
+        if (spool.Unresolved().Count == 0 || NixPrograms.Find("nix-store", Environment.GetEnvironmentVariable) is not { } program)
+        {
+            return;
+        }
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(s_patience);
+        var progress = await new SpoolResolution(spool, program, _node.Time).ResolveAsync(deadline.Token);
+        if (progress.Collected + progress.Expired > 0)
+        {
+            Lost(progress.Collected, progress.Expired, _path);
+        }
+        if (progress.Waiting > 0)
+        {
+            Unresolved(progress.Waiting, _path, progress.Problem);
         }
     }
 
@@ -114,6 +140,16 @@ sealed partial class SpoolService : IAsyncDisposable
 
     [LoggerMessage(60, LogLevel.Information, "Delivered {Batches} batches of the hook's spool {Path}")]
     partial void Delivered(int batches, string path);
+
+    [LoggerMessage(
+        64,
+        LogLevel.Warning,
+        "Of paths that hooks left in {Path}, {Collected} were not in the store any more and {Expired} were given up because Nix did not answer: they are in no log"
+    )]
+    partial void Lost(int collected, int expired, string path);
+
+    [LoggerMessage(65, LogLevel.Information, "{Files} files of paths in {Path} wait for Nix to say what they are: {Reason}")]
+    partial void Unresolved(int files, string path, string reason);
 
     [LoggerMessage(61, LogLevel.Warning, "The spool {Path} cannot be delivered: {Reason}")]
     partial void SpoolFailed(string path, string reason);

@@ -4,21 +4,26 @@ using System.Security.Cryptography;
 namespace Quorate.Sources.Spool;
 
 /// <summary>How full a spool is, and what it ever had to give up.</summary>
-/// <param name="Dropped">Claims that did not fit, or whose facts could not be had, since the counter file was last removed.</param>
+/// <param name="Batches">Files of claims that wait for delivery.</param>
+/// <param name="Unresolved">Files of bare paths that wait for Nix to say what they are.</param>
+/// <param name="Dropped">Claims that did not fit, or about which nothing could be learnt in time, since the counter file was last removed.</param>
+/// <param name="Collected">Paths that were not in the store any more when it was asked about them.</param>
 /// <param name="SetAside">Files that could not be understood or that the log refused; kept for a person to look at.</param>
-public sealed record SpoolState(int Batches, long Bytes, long Dropped, int SetAside);
+public sealed record SpoolState(int Batches, int Unresolved, long Bytes, long Dropped, long Collected, int SetAside);
 
 /// <summary>
-/// Claims that could not be delivered: a private directory with one file per batch, written whole under a temporary name, synced and renamed.
-/// Any number of processes may add and deliver at once. Delivery removes a file only after the log took it, so a crash in between delivers
-/// twice, which a log treats as duplicates.
+/// What could not be delivered: a private directory with one file per hook run, written whole under a temporary name and renamed. Any number of
+/// processes may add, resolve and deliver at once. Delivery removes a file only after the log took it, so a crash in between delivers twice,
+/// which a log treats as duplicates.
 /// </summary>
 public sealed class HookSpool : IDisposable
 {
     const string BatchSuffix = ".batch";
+    const string PathsSuffix = ".paths";
     const string AsideSuffix = ".aside";
     const string TemporarySuffix = ".tmp";
     const string DroppedFile = "dropped.count";
+    const string CollectedFile = "collected.count";
     const long MaxBatchBytes = 64 << 20;
     const long MaxNoteBytes = 1 << 20;
     const int MaxAside = 100;
@@ -47,30 +52,48 @@ public sealed class HookSpool : IDisposable
 
     public string Path => _directory.Path;
 
+    /// <summary>
+    /// The directory belongs to this process's user. To root it may not: then nobody but that user vouches for what the files say, and root must
+    /// not do what they say.
+    /// </summary>
+    public bool IsOwn => _directory.IsOwn;
+
     /// <summary>False when the spool is full: the claims are then counted as dropped. Never throws for a full disk.</summary>
-    public bool TryAdd(SpoolBatch batch)
+    public bool TryAdd(SpoolBatch batch) => TryAdd(NewName(), BatchSuffix, batch.Encode(), batch.Items.Count);
+
+    /// <summary>As for claims.</summary>
+    public bool TryAdd(BarePaths paths) => TryAdd(NewName(), PathsSuffix, paths.Encode(), paths.Count);
+
+    /// <summary>Adds the claims that bare paths turned out to be, at their place in the order.</summary>
+    public bool TryAddResolved(string pathsName, SpoolBatch batch) =>
+        TryAdd($"{pathsName[..Math.Min(16, pathsName.Length)]}-{Random()}", BatchSuffix, batch.Encode(), batch.Items.Count);
+
+    /// <summary>Bare paths of which some are resolved. On a full disk the file stays as it was, and those are resolved again.</summary>
+    public void Rewrite(string name, BarePaths rest) => TryWriteNote(name, rest.Encode());
+
+    // Names sort by time, so that delivery keeps the order in which builds ended: the first value of a key is the builder's vote.
+    static string NewName() => $"{TimeProvider.System.GetUtcNow().UtcTicks.ToString("x16", CultureInfo.InvariantCulture)}-{Random()}";
+
+    static string Random() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+
+    bool TryAdd(string name, string suffix, byte[] bytes, int claims)
     {
         var state = State();
-        var bytes = batch.Encode();
-        if (state.Batches >= _maxBatches || state.Bytes + bytes.Length > _maxBytes || bytes.Length > MaxBatchBytes)
+        if (state.Batches + state.Unresolved >= _maxBatches || state.Bytes + bytes.Length > _maxBytes || bytes.Length > MaxBatchBytes)
         {
-            CountDropped(batch.Items.Count);
+            CountDropped(claims);
             return false;
         }
-        // Names sort by time, so that delivery keeps the order in which builds ended: the first value of a key is the builder's vote.
-        var stamp = TimeProvider.System.GetUtcNow().UtcTicks.ToString("x16", CultureInfo.InvariantCulture);
-        var name = $"{stamp}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}";
         var temporary = name + TemporarySuffix;
         try
         {
+            // Not synced: on a busy disk that can take longer than any build should wait. A torn file fails its checksum.
             using (var file = _directory.Create(temporary))
             {
                 RandomAccess.Write(file, bytes, 0);
-                RandomAccess.FlushToDisk(file);
             }
-            if (_directory.Rename(temporary, name + BatchSuffix))
+            if (_directory.Rename(temporary, name + suffix))
             {
-                _directory.Sync();
                 return true;
             }
         }
@@ -79,34 +102,47 @@ public sealed class HookSpool : IDisposable
             // A full or failing disk: nothing more can be done than to count.
         }
         _directory.Remove(temporary);
-        CountDropped(batch.Items.Count);
+        CountDropped(claims);
         return false;
     }
 
     /// <summary>Names of waiting batches, oldest first.</summary>
-    public IReadOnlyList<string> Waiting() =>
-        [.. _directory.Names().Where(n => n.EndsWith(BatchSuffix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Waiting() => Files(BatchSuffix);
+
+    /// <summary>Names of files of bare paths, oldest first.</summary>
+    public IReadOnlyList<string> Unresolved() => Files(PathsSuffix);
+
+    string[] Files(string suffix) =>
+        [.. _directory.Names().Where(n => n.EndsWith(suffix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
 
     /// <summary>Reads a batch. One that is corrupt is set aside; null for that and for one that somebody else delivered meanwhile.</summary>
-    public SpoolBatch? Read(string name)
+    public SpoolBatch? Read(string name) =>
+        Content(name) is not { } bytes ? null
+        : SpoolBatch.TryDecode(bytes, out var batch, out _) ? batch
+        : Aside<SpoolBatch>(name);
+
+    /// <summary>As for batches.</summary>
+    public BarePaths? ReadPaths(string name) =>
+        Content(name) is not { } bytes ? null
+        : BarePaths.TryDecode(bytes, out var paths, out _) ? paths
+        : Aside<BarePaths>(name);
+
+    ReadOnlyMemory<byte>? Content(string name)
     {
         using var file = _directory.OpenRead(name, out var length);
-        if (file is null)
+        if (file is null || length > MaxBatchBytes)
         {
             // Gone, or a link or another user's file: the latter two never become readable, so they must not be tried for ever.
             SetAside(name);
             return null;
         }
-        if (length > MaxBatchBytes)
-        {
-            SetAside(name);
-            return null;
-        }
         var bytes = new byte[length];
-        if (SpoolBatch.TryDecode(bytes.AsMemory(0, ReadWhole(file, bytes)), out var batch, out _))
-        {
-            return batch;
-        }
+        return bytes.AsMemory(0, ReadWhole(file, bytes));
+    }
+
+    T? Aside<T>(string name)
+        where T : class
+    {
         SetAside(name);
         return null;
     }
@@ -141,10 +177,20 @@ public sealed class HookSpool : IDisposable
     }
 
     /// <summary>Adds to the counter that <c>quorate nix hook status</c> shows. Concurrent runs may lose an increment, never more.</summary>
-    public void CountDropped(int claims)
+    public void CountDropped(int claims) => Add(DroppedFile, claims);
+
+    /// <summary>Likewise.</summary>
+    public void CountCollected(int paths) => Add(CollectedFile, paths);
+
+    void Add(string counter, int number)
     {
-        var total = checked(Dropped() + claims);
-        TryWriteNote(DroppedFile, System.Text.Encoding.ASCII.GetBytes(total.ToString(CultureInfo.InvariantCulture)));
+        if (number > 0)
+        {
+            TryWriteNote(
+                counter,
+                System.Text.Encoding.ASCII.GetBytes(checked(Counter(counter) + number).ToString(CultureInfo.InvariantCulture))
+            );
+        }
     }
 
     /// <summary>A small file beside the batches, such as the last known publish filter; null when there is none or it is over 1 MiB.</summary>
@@ -191,27 +237,29 @@ public sealed class HookSpool : IDisposable
 
     public SpoolState State()
     {
-        var (batches, bytes, aside) = (0, 0L, 0);
+        var (batches, unresolved, bytes, aside) = (0, 0, 0L, 0);
         foreach (var name in _directory.Names())
         {
             if (name.EndsWith(AsideSuffix, StringComparison.Ordinal))
             {
                 aside++;
             }
-            else if (name.EndsWith(BatchSuffix, StringComparison.Ordinal))
+            else if (name.EndsWith(BatchSuffix, StringComparison.Ordinal) || name.EndsWith(PathsSuffix, StringComparison.Ordinal))
             {
-                batches++;
+                var isBatch = name.EndsWith(BatchSuffix, StringComparison.Ordinal);
+                batches += isBatch ? 1 : 0;
+                unresolved += isBatch ? 0 : 1;
                 using var file = _directory.OpenRead(name, out var length);
                 bytes += length;
             }
         }
-        return new SpoolState(batches, bytes, Dropped(), aside);
+        return new SpoolState(batches, unresolved, bytes, Counter(DroppedFile), Counter(CollectedFile), aside);
     }
 
     public void Dispose() => _directory.Dispose();
 
-    long Dropped() =>
-        ReadNote(DroppedFile) is { Length: > 0 and < 19 } digits
+    long Counter(string name) =>
+        ReadNote(name) is { Length: > 0 and < 19 } digits
         && long.TryParse(System.Text.Encoding.ASCII.GetString(digits), NumberStyles.None, null, out var n)
             ? n
             : 0;

@@ -39,6 +39,9 @@ sealed unsafe partial class PosixDirectory : IDisposable
 
     public uint Owner { get; }
 
+    /// <summary>It belongs to this process's user.</summary>
+    public bool IsOwn => Owner == EffectiveUser();
+
     uint Group { get; }
 
     /// <summary>
@@ -134,8 +137,6 @@ sealed unsafe partial class PosixDirectory : IDisposable
 
     public bool Remove(string name) => UnlinkAt(Descriptor, name, 0) == 0;
 
-    public void Sync() => _ = FileSync(Descriptor);
-
     public void Dispose() => _handle.Dispose();
 
     int Descriptor => (int)_handle.DangerousGetHandle();
@@ -208,9 +209,6 @@ sealed unsafe partial class PosixDirectory : IDisposable
 
     [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
     private static partial int ChangeOwner(int descriptor, uint owner, uint group);
-
-    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    private static partial int FileSync(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint EffectiveUser();

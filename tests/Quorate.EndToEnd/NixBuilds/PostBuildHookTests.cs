@@ -22,10 +22,12 @@ public sealed class PostBuildHookTests
         var nix = await NixInstallation.FindAsync(suite, version);
         using var folder = new TemporaryFolder();
         await using var node = await NodeProcess.StartAsync(await NodeProcess.PrepareAsync(folder, "alice", "nix"));
-        var store = new NixStore(folder["store"], nix.Settings("post-build-hook = " + await InstallHookAsync(node.Folder)));
+        var hook = await InstallHookAsync(node.Folder);
+        var store = new NixStore(folder["store"], nix.Settings("post-build-hook = " + hook));
 
         var outputs = Lines(await nix.RunAsync(store, "nix-build", "--no-out-link", s_graph, "-A", "words", "-A", "greeter"));
 
+        await FlushAsync(hook);
         Assert.Equal(2UL, await TreeSizeAsync(node));
         foreach (var output in outputs)
         {
@@ -45,12 +47,14 @@ public sealed class PostBuildHookTests
         var nix = await NixInstallation.FindAsync("installed", "2.");
         using var folder = new TemporaryFolder();
         var home = await NodeProcess.PrepareAsync(folder, "alice", "nix");
-        var store = new NixStore(folder["store"], nix.Settings("post-build-hook = " + await InstallHookAsync(home)));
+        var hook = await InstallHookAsync(home);
+        var store = new NixStore(folder["store"], nix.Settings("post-build-hook = " + hook));
 
         var first = Lines(await nix.RunAsync(store, "nix-build", "--no-out-link", s_graph, "-A", "words")).Single();
         await using var node = await NodeProcess.StartAsync(home);
         var second = Lines(await nix.RunAsync(store, "nix-build", "--no-out-link", s_graph, "-A", "greeter")).Single();
 
+        await FlushAsync(hook);
         await WaitForAsync(async () => await TreeSizeAsync(node) == 2);
         Assert.Equal(first, (await ClaimAsync(node, first)).Path.ToString());
         Assert.Equal(second, (await ClaimAsync(node, second)).Path.ToString());
@@ -62,29 +66,57 @@ public sealed class PostBuildHookTests
         var nix = await NixInstallation.FindAsync("installed", "2.");
         using var folder = new TemporaryFolder();
         await using var node = await NodeProcess.StartAsync(await NodeProcess.PrepareAsync(folder, "alice", "nix"));
-        var store = new NixStore(folder["store"], nix.Settings("post-build-hook = " + await InstallHookAsync(node.Folder)));
+        var hook = await InstallHookAsync(node.Folder);
+        var store = new NixStore(folder["store"], nix.Settings("post-build-hook = " + hook));
 
         (await nix.RunAsync(store, "nix-build", "--no-out-link", s_graph, "-A", "words")).MustSucceed();
         (await nix.RunAsync(store, "nix-build", "--no-out-link", s_graph, "-A", "words")).MustSucceed();
 
+        await FlushAsync(hook);
         Assert.Equal(1UL, await TreeSizeAsync(node));
     }
 
-    static async Task<string> InstallHookAsync(string home)
+    [Fact]
+    public async Task Build_with_a_nix_store_that_hangs_succeeds_and_the_node_finds_out_what_was_built()
+    {
+        var nix = await NixInstallation.FindAsync("installed", "2.");
+        using var folder = new TemporaryFolder();
+        var home = await NodeProcess.PrepareAsync(folder, "alice", "nix");
+        var hanging = folder["nix-store"];
+        await File.WriteAllTextAsync(hanging, "#!/bin/sh\nexec sleep 600\n", Cancellation);
+        File.SetUnixFileMode(hanging, (UnixFileMode)0b111_101_101);
+        // The spool that the node looks after.
+        var hook = await InstallHookAsync(home, "--nix-store", hanging, "--spool", Path.Combine(home, "state", "spool"));
+        var store = new NixStore(folder["store"], nix.Settings("post-build-hook = " + hook));
+
+        var output = Lines(await nix.RunAsync(store, "nix-build", "--no-out-link", s_graph, "-A", "words")).Single();
+        Assert.Single(Directory.GetFiles(Path.Combine(home, "state", "spool"), "*.paths"));
+        await using var node = await NodeProcess.StartAsync(home);
+
+        await WaitForAsync(async () => await TreeSizeAsync(node) == 1);
+        Assert.Equal(output, (await ClaimAsync(node, output)).Path.ToString());
+    }
+
+    /// <summary>On a busy machine a hook may have run out of its second.</summary>
+    static async Task FlushAsync(string hook) => (await BuiltProgram.QuorateAsync("nix", "hook", "flush", "--path", hook)).MustSucceed();
+
+    static async Task<string> InstallHookAsync(string home, params string[] more)
     {
         var hook = Path.Combine(home, "hook");
         (
-            await BuiltProgram.QuorateAsync(
+            await BuiltProgram.QuorateAsync([
                 "nix",
                 "hook",
                 "install",
+                "--publish-all",
                 "--node",
                 "unix://" + NodeProcess.SocketIn(home),
                 "--log",
                 "alice",
                 "--output",
-                hook
-            )
+                hook,
+                .. more,
+            ])
         ).MustSucceed();
         return hook;
     }

@@ -2,6 +2,7 @@ using Quorate.Cli;
 using Quorate.Cli.Hook;
 using Quorate.Sources.Control;
 using Quorate.Sources.Spool;
+using Xunit;
 
 namespace Quorate.Tests.Cli;
 
@@ -36,6 +37,11 @@ sealed class CliFixture : IDisposable
             [ "$1" = --option ] && shift 3
             [ "$1" = --store ] && shift 2
             [ "$1" = --query ] && { printf '%s\n' {{Hello}} {{Secret}}; exit 0; }
+            [ "$1" = --check-validity ] && {
+                shift 2
+                for p; do case "$p" in {{Hello}} | {{Secret}} | *.drv) ;; *) echo "$p" ;; esac; done
+                exit 0
+            }
             shift
             for p; do
                 case "$p" in
@@ -62,15 +68,39 @@ sealed class CliFixture : IDisposable
         };
 
     /// <summary>One hook run for some paths; returns its line.</summary>
-    public Task<string> HookAsync(string? node, string paths, string? log = null) =>
-        Hook(node, paths, log).RunAsync(CancellationToken.None);
+    public async Task<string> HookAsync(string? node, string paths, string? log = null) =>
+        (await Hook(node, paths, log).RunAsync(CancellationToken.None)).Line();
 
-    public PostBuildHook Hook(string? node, string paths, string? log = null, TimeProvider? clock = null) =>
-        new(Options(node, log), name => name == "OUT_PATHS" ? paths : null, address => new RawControlTransport(address))
+    /// <summary>A hook that gives others half a minute, so that a busy machine changes nothing; tests of its haste bring their own clock.</summary>
+    public PostBuildHook Hook(string? node, string paths, string? log = null, TimeProvider? clock = null, string? derivation = null) =>
+        new(
+            Options(node, log),
+            name =>
+                name == "OUT_PATHS" ? paths
+                : name == "DRV_PATH" ? derivation
+                : null,
+            address => new RawControlTransport(address)
+        )
         {
             Ancestors = _ => null,
             Clock = clock ?? TimeProvider.System,
+            Budget = TimeSpan.FromSeconds(30),
         };
+
+    /// <summary>What `install --publish-all` leaves in the spool.</summary>
+    public void PublishAll(string log = "") => Give(log, new FilterInfo([], [], [], []));
+
+    public void Give(string log, FilterInfo filter)
+    {
+        using var spool = HookSpool.Open(Spool, create: true)!;
+        Assert.True(HookFilter.Give(spool, log, filter));
+    }
+
+    public async Task<ResolutionProgress> ResolveAsync(TimeProvider? clock = null)
+    {
+        using var spool = HookSpool.Open(Spool, create: true)!;
+        return await new SpoolResolution(spool, this["nix-store"], clock ?? TimeProvider.System).ResolveAsync(CancellationToken.None);
+    }
 
     public SpoolState SpoolState()
     {

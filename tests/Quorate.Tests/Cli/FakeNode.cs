@@ -45,6 +45,9 @@ sealed class FakeNode : IAsyncDisposable
     /// <summary>Set to hold every request until the test ends.</summary>
     public bool Hangs { get; set; }
 
+    /// <summary>Completes when a request is held.</summary>
+    public TaskCompletionSource Held { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public const string NoFilter = "null";
 
     public static string Log(string name, string claims = "built", string filter = NoFilter) =>
@@ -87,6 +90,7 @@ sealed class FakeNode : IAsyncDisposable
         var body = await reader.ReadToEndAsync(context.RequestAborted);
         if (Hangs)
         {
+            Held.TrySetResult();
             await Task.Delay(TimeSpan.FromSeconds(30), context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
             return;
         }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Quorate.Cli.Hook;
 using Xunit;
 
 namespace Quorate.Tests.Cli;
@@ -24,6 +23,9 @@ public sealed class HookJsonTests : IDisposable
             "alice",
             "--nix-store",
             _f.NixStore(),
+            "--publish-all",
+            "--node",
+            "unix:///nowhere",
             "--json"
         );
         using var document = JsonDocument.Parse(output);
@@ -74,11 +76,42 @@ public sealed class HookJsonTests : IDisposable
         Assert.StartsWith("cannot say what was built", Text(report, "problem"), StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData(true, "--dry-run", "--json")]
-    [InlineData(false, "--json")]
-    public void TryParse_takes_json_with_a_dry_run_only(bool good, params string[] arguments) =>
-        Assert.Equal(good, HookOptions.TryParse(arguments, _ => null, out var options, out _) && options is { DryRun: true, Json: true });
+    [Fact]
+    public async Task Run_states_what_the_log_has_now()
+    {
+        _f.NixStore();
+        _f.PublishAll();
+        await using var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(FakeNode.Log("alice"));
+        node.Accepts("alice");
+        using var report = await RunAsync(node.Address);
+        Assert.Equal(("alice", null), (Text(report, "log"), Text(report, "problem")));
+        Assert.Equal((1, 0), (Number(report, "added"), Number(report, "keptClaims")));
+    }
+
+    [Fact]
+    public async Task Run_without_a_node_states_what_is_kept_and_why()
+    {
+        _f.NixStore();
+        _f.PublishAll();
+        using var report = await RunAsync("unix:///nowhere");
+        Assert.Equal((1, null, _f.Spool), (Number(report, "keptClaims"), Text(report, "log"), Text(report, "spool")));
+        Assert.NotNull(Text(report, "problem"));
+    }
+
+    [Fact]
+    public async Task Completion_gives_the_script_as_a_string()
+    {
+        var (exit, output, _) = await _f.RunAsync("completion", "fish", "--json");
+        using var document = JsonDocument.Parse(output);
+        Assert.Equal((0, "fish"), (exit, Text(document, "shell")));
+        Assert.Equal((await _f.RunAsync("completion", "fish")).Out, Text(document, "script"));
+    }
+
+    async Task<JsonDocument> RunAsync(string node) =>
+        JsonDocument.Parse((await _f.Hook(node, CliFixture.Hello).RunAsync(CancellationToken.None)).ToJson());
+
+    static int Number(JsonDocument document, string member) => document.RootElement.GetProperty(member).GetInt32();
 
     async Task<JsonDocument> DryRunAsync(string node, string paths) =>
         JsonDocument.Parse((await _f.Hook(node, paths).DryRunAsync(CancellationToken.None)).ToJson());

@@ -13,7 +13,7 @@ public sealed class SpoolTests : IDisposable
     public void Dispose() => _f.Dispose();
 
     static SpoolBatch Batch(string key = "k", string? deriver = null) =>
-        new("alice", true, [new SpoolItem(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes("v"), deriver)]);
+        new("alice", [new SpoolItem(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes("v"), deriver)]);
 
     HookSpool Open(int maxBatches = 10, long maxBytes = 1 << 20) => HookSpool.Open(_f.Spool, create: true, maxBatches, maxBytes)!;
 
@@ -114,7 +114,7 @@ public sealed class SpoolTests : IDisposable
         using var spool = Open(maxBatches: 1);
         Assert.True(spool.TryAdd(Batch()));
         Assert.False(spool.TryAdd(Batch()));
-        Assert.Equal(new SpoolState(1, spool.State().Bytes, 1, 0), spool.State());
+        Assert.Equal(new SpoolState(1, 0, spool.State().Bytes, 1, 0, 0), spool.State());
     }
 
     [Fact]
@@ -127,8 +127,8 @@ public sealed class SpoolTests : IDisposable
 
     [Theory]
     [InlineData("")]
-    [InlineData("quorate-spool-v1 ")]
-    [InlineData("quorate-spool-v1 0000000000000000000000000000000000000000000000000000000000000000\n{}")]
+    [InlineData("quorate-spool-v2 ")]
+    [InlineData("quorate-spool-v2 0000000000000000000000000000000000000000000000000000000000000000\n{}")]
     public void Read_of_a_corrupt_file_sets_it_aside(string content)
     {
         using var spool = Open();
@@ -212,7 +212,7 @@ public sealed class SpoolTests : IDisposable
         Prop.ForAll<byte[], byte[]>(
                 (key, value) =>
                 {
-                    var batch = new SpoolBatch("l", false, [new SpoolItem(key, value, null)]);
+                    var batch = new SpoolBatch("l", [new SpoolItem(key, value, null)]);
                     return SpoolBatch.TryDecode(batch.Encode(), out var read, out _)
                         && read.Items[0].Key.Span.SequenceEqual(key)
                         && read.Items[0].Value.Span.SequenceEqual(value);

@@ -161,8 +161,8 @@ public sealed class NodeProgramTests : IDisposable
         using (var spool = HookSpool.Open($"{node.Directory}/state/spool", create: true)!)
         {
             // Older, and of a log that is gone: it waits, but holds up nobody.
-            Assert.True(spool.TryAdd(new SpoolBatch("gone", Filtered: true, [new SpoolItem("g"u8.ToArray(), "v"u8.ToArray(), null)])));
-            Assert.True(spool.TryAdd(new SpoolBatch("", Filtered: true, [new SpoolItem("k"u8.ToArray(), "v"u8.ToArray(), null)])));
+            Assert.True(spool.TryAdd(new SpoolBatch("gone", [new SpoolItem("g"u8.ToArray(), "v"u8.ToArray(), null)])));
+            Assert.True(spool.TryAdd(new SpoolBatch("", [new SpoolItem("k"u8.ToArray(), "v"u8.ToArray(), null)])));
         }
 
         await node.RestartAsync();

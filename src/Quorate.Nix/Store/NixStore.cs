@@ -2,30 +2,33 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Quorate.Core;
-using Quorate.Nix;
 
-namespace Quorate.Cli.Hook;
+namespace Quorate.Nix.Store;
 
 /// <summary>What Nix registered about a valid path.</summary>
 /// <param name="Deriver">Null for sources.</param>
-sealed record PathFacts(NixClaim Claim, string? Deriver);
+public sealed record PathFacts(NixClaim Claim, string? Deriver);
 
 /// <summary>Nix did not answer, or not in a form that we understand.</summary>
-sealed class NixStoreException(string message) : IOException(message);
+public sealed class NixStoreException(string message) : IOException(message);
 
 /// <summary>
-/// Asks a Nix store for facts by the <c>nix-store</c> of the running installation. Only three commands are used, all of which print the same
+/// Asks a Nix store for facts by the <c>nix-store</c> of the running installation. Only four commands are used, all of which print the same
 /// since Nix 1.0: <c>--dump-db PATH…</c> (path, hex NAR hash, NAR size, deriver, number of references, references, one a line),
-/// <c>--query --requisites</c> and <c>--query --outputs</c>. JSON output changed in four ways between 2.8 and 2.35 and is never read.
+/// <c>--query --requisites</c>, <c>--query --outputs</c> and <c>--check-validity --print-invalid</c>. JSON output changed in four ways between
+/// 2.8 and 2.35 and is never read. Calls may run at once.
 /// </summary>
 /// <param name="program">Absolute path of <c>nix-store</c>.</param>
 /// <param name="store">Store URI; null leaves the choice to <c>$NIX_CONFIG</c> and <c>$NIX_REMOTE</c>, as the build had it.</param>
 /// <param name="storeDir">Value for <c>$NIX_STORE_DIR</c>; null leaves it.</param>
-sealed class NixStore(string program, string? store, string? storeDir = null)
+/// <param name="stateDir">Value for <c>$NIX_STATE_DIR</c>; null leaves it.</param>
+public sealed class NixStore(string program, string? store, string? storeDir = null, string? stateDir = null)
 {
     const int MaxOutput = 256 << 20;
     const int MaxError = 8 << 10;
 
+    /// <summary>What is registered about all of some paths.</summary>
+    /// <exception cref="NixStoreException">One of them is not valid, and Nix then tells nothing of the others, or there was no usable answer.</exception>
     public async Task<IReadOnlyList<PathFacts>> FactsAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellationToken)
     {
         if (paths.Count == 0)
@@ -48,6 +51,12 @@ sealed class NixStore(string program, string? store, string? storeDir = null)
     /// <summary>The outputs of a derivation; an error where their paths are not known before it is resolved.</summary>
     public Task<IReadOnlyList<StorePath>> OutputsAsync(StorePath derivation, CancellationToken cancellationToken) =>
         PathsAsync(["--query", "--outputs", derivation.ToString()], cancellationToken);
+
+    /// <summary>Those of some paths that the store does not have.</summary>
+    public async Task<IReadOnlyList<StorePath>> InvalidAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellationToken) =>
+        paths.Count == 0
+            ? []
+            : await PathsAsync(["--check-validity", "--print-invalid", .. paths.Select(p => p.ToString())], cancellationToken);
 
     async Task<IReadOnlyList<StorePath>> PathsAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
         [
@@ -103,6 +112,8 @@ sealed class NixStore(string program, string? store, string? storeDir = null)
             : new PathFacts(new NixClaim(path, hash, size, [.. references]), deriver);
     }
 
+    /// <summary>Runs the program and gives its standard output.</summary>
+    /// <exception cref="NixStoreException">It cannot be run, failed, or printed more than is ever needed.</exception>
     public async Task<string> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(program)
@@ -129,6 +140,10 @@ sealed class NixStore(string program, string? store, string? storeDir = null)
         if (storeDir is not null)
         {
             start.Environment["NIX_STORE_DIR"] = storeDir;
+        }
+        if (stateDir is not null)
+        {
+            start.Environment["NIX_STATE_DIR"] = stateDir;
         }
         using var process = Start(start);
         try
