@@ -16,8 +16,6 @@ public abstract class LogView : ILogView
     /// <summary><see cref="EntriesOf"/> gives no more self-divergences of a key: a hostile log may consist of nothing else.</summary>
     public const int MaxLaterEntries = 1000;
 
-    readonly HistoricMaps _historic = new();
-
     private protected LogView(LogIdentity identity, ILogStorage storage, HistoryWindow history, TimeProvider time, bool isMirror)
     {
         Identity = identity;
@@ -85,25 +83,34 @@ public abstract class LogView : ILogView
 
     public MapAnswer? MapValue(ReadOnlySpan<byte> key, Sha256Digest mapRoot)
     {
-        if (MapWithRoot(mapRoot) is not { } map)
+        while (State.Snapshot is { } snapshot && TreeSizeOf(mapRoot, snapshot) is { } treeSize)
         {
-            return null;
+            var isOpen =
+                treeSize == snapshot.Head.TreeSize
+                    ? snapshot.Map.TryRead(out var map)
+                    : State.Historic.TryRead(treeSize, snapshot.Map, out map);
+            if (isOpen)
+            {
+                using (map)
+                {
+                    return Answer(map, key, mapRoot);
+                }
+            }
+            // A version is closed only when there is a newer snapshot: the loop goes on with that one.
         }
-        var path = ShortSha256.Hash(key);
-        var value = map.TryFind(path, out var index) ? MapEntryJson.Write(State.Reader.ValueDigest(index), index) : [];
-        return new MapAnswer(value, map.Prove(path));
+        return null;
     }
 
     public IReadOnlyList<LogEntry> EntriesOf(ReadOnlySpan<byte> key)
     {
-        if (State.Snapshot is not { } snapshot || !snapshot.Map.TryFind(ShortSha256.Hash(key), out var first))
+        if (FirstOf(key, out var snapshot) is not { } first)
         {
             return [];
         }
         var entries = new List<LogEntry>(1) { State.Reader.Entry(first) };
         foreach (var index in State.LaterOf(first))
         {
-            if (index >= snapshot.Head.TreeSize || entries.Count > MaxLaterEntries)
+            if (index >= snapshot!.Head.TreeSize || entries.Count > MaxLaterEntries)
             {
                 break;
             }
@@ -140,20 +147,60 @@ public abstract class LogView : ILogView
         }
     }
 
-    SparseMap? MapWithRoot(in Sha256Digest mapRoot)
+    /// <summary>The first entry of a key under the newest head.</summary>
+    ulong? FirstOf(ReadOnlySpan<byte> key, out LogSnapshot? snapshot)
     {
-        if (State.Snapshot is not { } snapshot)
+        while ((snapshot = State.Snapshot) is not null)
         {
-            return null;
+            if (snapshot.Map.TryRead(out var map))
+            {
+                using (map)
+                {
+                    try
+                    {
+                        return map.TryFind(ShortSha256.Hash(key), out var first) ? first : null;
+                    }
+                    catch (MapDamagedException e)
+                    {
+                        throw MapDamaged(e.Message);
+                    }
+                }
+            }
         }
+        return null;
+    }
+
+    /// <summary>The tree size of the head with this map root; null when there is none in the history window.</summary>
+    ulong? TreeSizeOf(in Sha256Digest mapRoot, LogSnapshot snapshot)
+    {
         if (snapshot.Head.MapRoot == mapRoot)
         {
-            return snapshot.Map;
+            return snapshot.Head.TreeSize;
         }
         return State.HeadWithMapRoot(mapRoot, snapshot.HeadCount) is { } number && InWindow(number, snapshot)
-            ? _historic.At(State.Heads[number].TreeSize, snapshot.Map)
+            ? State.Heads[number].TreeSize
             : null;
     }
+
+    /// <summary>A proof that does not lead to the root never leaves: memory that changed by itself must not make a wrong answer.</summary>
+    MapAnswer Answer(MapReader map, ReadOnlySpan<byte> key, in Sha256Digest mapRoot)
+    {
+        try
+        {
+            var proof = map.Prove(ShortSha256.Hash(key), out var found);
+            var value = found is { } index ? MapEntryJson.Write(State.Reader.ValueDigest(index), index) : [];
+            return SparseMapProof.Verify(proof, mapRoot, key, value) is Verification.Rejected wrong
+                ? throw MapDamaged(wrong.Detail)
+                : new MapAnswer(value, proof);
+        }
+        catch (MapDamagedException e)
+        {
+            throw MapDamaged(e.Message);
+        }
+    }
+
+    LogDamagedException MapDamaged(string what) =>
+        new($"log {Identity.Id}: the map in memory is damaged ({what}); opening the log again rebuilds it");
 
     bool InWindow(ulong number, LogSnapshot snapshot) =>
         snapshot.HeadCount - number <= (ulong)History.Heads

@@ -34,7 +34,7 @@ sealed class MapProofTarget : IFuzzTarget
     public string Name => "map-proof";
 
     public IEnumerable<byte[]> Seeds =>
-        Enumerable.Range(0, 2 * Keys).Select(i => Serialize(s_map.Prove(Sha256Digest.HashData([(byte)i])))).Append([]);
+        Enumerable.Range(0, 2 * Keys).Select(i => Serialize(Prove(Sha256Digest.HashData([(byte)i])))).Append([]);
 
     public void Run(ReadOnlySpan<byte> input)
     {
@@ -43,14 +43,23 @@ sealed class MapProofTarget : IFuzzTarget
         {
             byte[] key = [(byte)i];
             var value = MapEntryJson.Write(Sha256Digest.HashData(key), (ulong)i);
-            if (SparseMapProof.Verify(proof, s_map.Root, key, value).IsVerified)
+            if (SparseMapProof.Verify(proof, s_map.Published.Root, key, value).IsVerified)
             {
                 FuzzException.ThrowUnless(i < Keys, "an absent key was proved present");
             }
-            if (SparseMapProof.Verify(proof, s_map.Root, key, []).IsVerified)
+            if (SparseMapProof.Verify(proof, s_map.Published.Root, key, []).IsVerified)
             {
                 FuzzException.ThrowUnless(i >= Keys, "a present key was proved absent");
             }
+        }
+    }
+
+    static MapProof Prove(in Sha256Digest path)
+    {
+        FuzzException.ThrowUnless(s_map.Published.TryRead(out var reader), "the map is closed");
+        using (reader)
+        {
+            return reader.Prove(in path, out _);
         }
     }
 

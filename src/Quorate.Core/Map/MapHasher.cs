@@ -4,70 +4,134 @@ using Quorate.Core.Merkle;
 namespace Quorate.Core.Map;
 
 /// <summary>
-/// Collects the nodes that one change of the map creates, by depth, and sets their hashes from the deepest level upward, so that each level
-/// goes through the hash lanes at once and no node is hashed twice. Used by one thread for one change.
+/// Collects the edges that one change of the map creates, and sets their hashes from the deepest level upward, so that each level goes through the
+/// hash lanes at once and no node is hashed twice. Used by one thread; its buffers serve the next change again.
 /// </summary>
-sealed class MapHasher
+/// <remarks>Safety: the edges lie in blocks of arenas that the caller holds, or in memory of the caller's, until <see cref="Run"/> returns.</remarks>
+sealed unsafe class MapHasher(MapBlocks blocks)
 {
     // Large enough to fill the lanes many times over, small enough for the processor's cache.
     const int GroupSize = 128;
 
-    readonly List<MapLeaf> _leaves = [];
-    readonly List<List<MapInner>> _innersByDepth = [];
-    Sha256Digest[] _pairs = [];
-    Sha256Digest[] _hashes = [];
+    // Longer lists are given back after use: only a large import needs them.
+    const int MaxKept = 4096;
 
-    public MapLeaf Add(MapLeaf leaf)
+    readonly nint[] _group = new nint[GroupSize];
+    readonly Sha256Digest[] _pairs = new Sha256Digest[2 * GroupSize];
+    readonly Sha256Digest[] _hashes = new Sha256Digest[GroupSize];
+
+    // By depth of the node that is hashed next.
+    readonly Level[] _levels = new Level[SparseMap.MaxDepth];
+    int _leaves;
+    int _deepest = -1;
+
+    /// <summary>Hashes a leaf, at the latest in <see cref="Run"/>.</summary>
+    public void AddLeaf(MapEdge* edge, in Sha256Digest path, in Sha256Digest valueHash)
     {
-        _leaves.Add(leaf);
-        return leaf;
+        if (_leaves == GroupSize)
+        {
+            HashLeaves();
+        }
+        _pairs[2 * _leaves] = path;
+        _pairs[2 * _leaves + 1] = valueHash;
+        _group[_leaves++] = (nint)edge;
     }
 
-    public MapInner Add(MapInner inner, int depth)
+    /// <summary>Notes an inner edge for <see cref="Run"/>, once.</summary>
+    /// <param name="top">Depth of the edge's topmost node.</param>
+    public void Add(MapEdge* edge, int top)
     {
-        while (_innersByDepth.Count <= depth)
-        {
-            _innersByDepth.Add([]);
-        }
-        _innersByDepth[depth].Add(inner);
-        return inner;
+        var depth = top + edge->Steps;
+        _deepest = Math.Max(_deepest, depth);
+        _levels[depth].Add((nint)edge, top);
     }
 
-    public void SetHashes()
+    public void Run()
     {
-        SetHashes(_leaves, TreeHash.LeafPrefix);
-        for (var depth = _innersByDepth.Count - 1; depth >= 0; depth--)
+        HashLeaves();
+        for (; _deepest >= 0; _deepest--)
         {
-            SetHashes(_innersByDepth[depth], TreeHash.NodePrefix);
-        }
-    }
-
-    void SetHashes<TNode>(List<TNode> nodes, byte prefix)
-        where TNode : MapNode
-    {
-        if (nodes.Count == 1)
-        {
-            nodes[0].GetPreimage(out var left, out var right);
-            nodes[0].Hash = Sha256Lanes.HashPair(prefix, in left, in right);
-            return;
-        }
-        var group = Math.Min(GroupSize, nodes.Count);
-        if (_hashes.Length < group)
-        {
-            _hashes = new Sha256Digest[group];
-            _pairs = new Sha256Digest[2 * group];
-        }
-        for (var start = 0; start < nodes.Count; start += group)
-        {
-            var count = Math.Min(group, nodes.Count - start);
-            for (var i = 0; i < count; i++)
+            ref var level = ref _levels[_deepest];
+            for (var start = 0; start < level.Count; start += GroupSize)
             {
-                nodes[start + i].GetPreimage(out _pairs[2 * i], out _pairs[2 * i + 1]);
+                HashInners(level.Edges.AsSpan(start, Math.Min(GroupSize, level.Count - start)), _deepest);
             }
-            Sha256Lanes.HashPairs(prefix, _pairs.AsSpan(0, 2 * count), _hashes.AsSpan(0, count));
-            for (var i = 0; i < count; i++)
+            level.Clear(MaxKept);
+        }
+    }
+
+    /// <summary>Forgets what was noted.</summary>
+    public void Clear()
+    {
+        _leaves = 0;
+        for (; _deepest >= 0; _deepest--)
+        {
+            _levels[_deepest].Clear(MaxKept);
+        }
+    }
+
+    void HashLeaves()
+    {
+        Sha256Lanes.HashPairs(TreeHash.LeafPrefix, _pairs.AsSpan(0, 2 * _leaves), _hashes.AsSpan(0, _leaves));
+        for (var i = 0; i < _leaves; i++)
+        {
+            ((MapEdge*)_group[i])->Hash = _hashes[i];
+        }
+        _leaves = 0;
+    }
+
+    void HashInners(ReadOnlySpan<(nint Edge, int Top)> group, int depth)
+    {
+        for (var i = 0; i < group.Length; i++)
+        {
+            var edge = (MapEdge*)group[i].Edge;
+            var step = depth - group[i].Top;
+            if (step == edge->Steps)
             {
-                nodes[start + i].Hash = _hashes[i];
+                var block = blocks.At(edge->Block);
+                _pairs[2 * i] = block->Left.Hash;
+                _pairs[2 * i + 1] = block->Right.Hash;
+            }
+            else
+            {
+                // One step further up: the edge holds the hash of the node below.
+                var right = edge->StepsRight(step) ? 1 : 0;
+                _pairs[2 * i + right] = edge->Hash;
+                _pairs[2 * i + 1 - right] = Sha256Digest.Zero;
+            }
+        }
+        Sha256Lanes.HashPairs(TreeHash.NodePrefix, _pairs.AsSpan(0, 2 * group.Length), _hashes.AsSpan(0, group.Length));
+        for (var i = 0; i < group.Length; i++)
+        {
+            var (edge, top) = group[i];
+            ((MapEdge*)edge)->Hash = _hashes[i];
+            if (top < depth)
+            {
+                _levels[depth - 1].Add(edge, top);
+            }
+        }
+    }
+
+    struct Level
+    {
+        public (nint Edge, int Top)[] Edges;
+        public int Count;
+
+        public void Add(nint edge, int top)
+        {
+            if (Edges is null || Count == Edges.Length)
+            {
+                Array.Resize(ref Edges, Math.Max(16, 2 * Count));
+            }
+            Edges[Count++] = (edge, top);
+        }
+
+        public void Clear(int maxKept)
+        {
+            Count = 0;
+            if (Edges?.Length > maxKept)
+            {
+                Edges = null!;
             }
         }
     }

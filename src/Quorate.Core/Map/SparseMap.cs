@@ -1,234 +1,217 @@
-using System.Buffers.Binary;
-
 namespace Quorate.Core.Map;
 
 /// <summary>
 /// The Trustix map: a 256-bit sparse Merkle tree as Celestia's <c>smt</c> builds it. The empty subtree is 32 zero bytes and is not hashed; a
-/// subtree of one leaf is that leaf. Immutable: an insertion copies the paths that it changes and shares the rest, so every older map stays
-/// usable at no cost, and any number of threads may read.
+/// subtree of one leaf is that leaf. Lives in native memory, 88 bytes a key.
 /// </summary>
-public sealed class SparseMap
+/// <remarks>
+/// One writer stages insertions, and publishes or reverts them. A published <see cref="MapVersion"/> never changes; any number of readers may be in any
+/// of the versions, without locks. An insertion copies the blocks on its path, and what it replaces is used again once no open version has it. Versions are
+/// closed, oldest first, when they hold back more than a budget; the newest one stays open until the map is disposed of.
+/// </remarks>
+public sealed unsafe partial class SparseMap : IDisposable
 {
     /// <summary>Depth of the tree in bits.</summary>
     public const int MaxDepth = 8 * Sha256Digest.Size;
 
-    readonly MapNode? _root;
+    /// <summary>Log indexes must be smaller.</summary>
+    public const ulong MaxTreeSize = MapEdge.MaxIndex;
 
-    SparseMap(MapNode? root, int count)
+    /// <summary>Bytes of replaced blocks that are kept for readers of earlier versions.</summary>
+    public const long DefaultBudget = 16 << 20;
+
+    readonly IMapLeaves _leaves;
+    readonly MapArena _arena = new();
+    readonly MapHasher _hasher;
+    readonly MapVersions _versions;
+
+    // Blocks that staging took, and published ones that it replaced. Those taken since are told by their newest index: it is one that the
+    // published version does not have.
+    readonly List<uint> _taken = [];
+    List<RetiredBlock> _retired;
+
+    // Lies in a block of its own, because edges are hashed in place.
+    readonly uint _rootBlock;
+    MapVersion _published;
+    int _stagedCount;
+    bool _isBroken;
+    bool _disposed;
+
+    /// <summary>An empty map.</summary>
+    /// <param name="leaves">Gives back what was inserted.</param>
+    /// <param name="budget">Bytes of replaced blocks to keep for readers of earlier versions.</param>
+    public SparseMap(IMapLeaves leaves, long budget = DefaultBudget)
     {
-        _root = root;
-        Count = count;
+        _leaves = leaves;
+        var blocks = new MapBlocks(_arena, null);
+        _hasher = new MapHasher(blocks);
+        _versions = new MapVersions(_arena, budget);
+        _retired = _versions.NewList();
+        _rootBlock = _arena.Allocate();
+        *Root = default;
+        _published = new MapVersion(blocks, leaves, default, 0, 0);
+        _versions.Add(_published, _retired);
+        _retired = _versions.NewList();
     }
 
-    public static SparseMap Empty { get; } = new(null, 0);
+    /// <summary>The newest version. It is open for readers as long as the map is not disposed of and no newer one is published.</summary>
+    public MapVersion Published => Volatile.Read(ref _published);
 
-    /// <summary>Keys in the map.</summary>
-    public int Count { get; }
-
-    /// <summary>32 zero bytes for the empty map.</summary>
-    public Sha256Digest Root => HashOf(_root);
-
-    /// <summary>A map that also holds the batch, in any order.</summary>
-    /// <exception cref="ArgumentException">A path is in the map already, or twice in the batch.</exception>
-    public SparseMap Insert(ReadOnlySpan<MapInsertion> batch)
+    /// <summary>The root over published and staged keys. Writer only.</summary>
+    public Sha256Digest StagedRoot
     {
+        get
+        {
+            ThrowUnlessUsable();
+            return Root->Hash;
+        }
+    }
+
+    /// <summary>Published and staged keys. Writer only.</summary>
+    public int StagedCount => _stagedCount;
+
+    /// <summary>Bytes of native memory that the map has taken.</summary>
+    public long AllocatedBytes => _arena.AllocatedBytes;
+
+    /// <summary>Blocks that hold something, replaced ones included. Writer only.</summary>
+    public long UsedBlocks => _arena.UsedBlocks;
+
+    /// <summary>Bytes of replaced blocks that open versions hold back. Writer only.</summary>
+    public long RetiredBytes => _versions.RetiredBlocks * MapBlock.Size;
+
+    // Safe: the block was allocated for this by the constructor, and the arena's memory stays until the map's own hold is gone.
+    MapEdge* Root => &_arena.At(_rootBlock)->Left;
+
+    /// <summary>The published map of exactly these keys, which it reads back from the array.</summary>
+    /// <exception cref="ArgumentException">A path or an index occurs twice.</exception>
+    public static SparseMap Build(ReadOnlySpan<MapInsertion> entries)
+    {
+        var leaves = new MapLeafList();
+        foreach (var entry in entries.ToArray().OrderBy(e => e.Index))
+        {
+            leaves.Add(entry);
+        }
+        var map = new SparseMap(leaves);
+        try
+        {
+            map.Insert(entries);
+            map.Publish(map.Root->IsBlank ? 0 : map.Root->Newest + 1UL);
+            return map;
+        }
+        catch
+        {
+            map.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Adds a batch, in any order, to what is staged. After an exception only <see cref="Revert"/> is possible. Writer only.
+    /// </summary>
+    /// <exception cref="ArgumentException">
+    /// A path is in the map already, or twice in the batch, or its index is not larger than every published one or over the limit.
+    /// </exception>
+    public void Insert(ReadOnlySpan<MapInsertion> batch)
+    {
+        ThrowUnlessUsable();
         if (batch.IsEmpty)
         {
-            return this;
+            return;
         }
-        var hasher = new MapHasher();
-        var order = SortedOrder(batch);
-        var root = Insert(_root, batch, order, 0, hasher);
-        hasher.SetHashes();
-        return new SparseMap(root, checked(Count + batch.Length));
+        foreach (ref readonly var insertion in batch)
+        {
+            if (insertion.Index < FirstStaged || insertion.Index >= MaxTreeSize)
+            {
+                throw new ArgumentException(
+                    $"index {insertion.Index} is outside of {FirstStaged} to {MaxTreeSize - 1}, which may follow what is published",
+                    nameof(batch)
+                );
+            }
+        }
+        var inserter = new MapInserter(this, batch);
+        _isBroken = true;
+        inserter.Run();
+        _hasher.Run();
+        _stagedCount = checked(_stagedCount + batch.Length);
+        _isBroken = false;
     }
 
-    /// <summary>The map of exactly these keys.</summary>
-    /// <exception cref="ArgumentException">A path occurs twice.</exception>
-    public static SparseMap Build(ReadOnlySpan<MapInsertion> entries) => Empty.Insert(entries);
-
-    /// <summary>The log index stored under a path (the SHA-256 of a key).</summary>
-    public bool TryFind(in Sha256Digest path, out ulong index)
+    /// <summary>The log index of a published or staged path. Writer only.</summary>
+    public bool TryFindStaged(in Sha256Digest path, out ulong index)
     {
-        var node = _root;
-        for (var depth = 0; node is MapInner inner; depth++)
-        {
-            node = MapNode.Bit(in path, depth) ? inner.Right : inner.Left;
-        }
-        var found = node is MapLeaf leaf && leaf.Path == path;
-        index = found ? node!.MaxIndex : 0;
+        ThrowUnlessUsable();
+        var found = StagedWalk.TryFind(in path, out index);
+        GC.KeepAlive(this);
         return found;
     }
 
-    /// <summary>A proof that the path is in the map with its value, or that it is not in the map.</summary>
-    public MapProof Prove(in Sha256Digest path)
+    /// <summary>A proof from the published and staged keys. Writer only.</summary>
+    public MapProof ProveStaged(in Sha256Digest path)
     {
-        var siblings = new List<MapNode?>();
-        var node = _root;
-        for (var depth = 0; node is MapInner inner; depth++)
-        {
-            var right = MapNode.Bit(in path, depth);
-            siblings.Add(right ? inner.Left : inner.Right);
-            node = right ? inner.Right : inner.Left;
-        }
-        var sideNodes = new List<Sha256Digest>(siblings.Count);
-        var bitMask = new byte[(siblings.Count + 7) / 8];
-        for (var i = 0; i < siblings.Count; i++)
-        {
-            // From the leaf upward; an empty sibling is a bit of the mask.
-            if (siblings[siblings.Count - 1 - i] is { } sibling)
-            {
-                sideNodes.Add(sibling.Hash);
-            }
-            else
-            {
-                bitMask[i / 8] |= (byte)(0x80 >> (i % 8));
-            }
-        }
-        // The explicit type matters: a null array would become an empty leaf, which is not the same as none.
-        var other =
-            node is MapLeaf leaf && leaf.Path != path
-                ? (ReadOnlyMemory<byte>?)SparseMapProof.LeafData(in leaf.Path, in leaf.ValueHash)
-                : null;
-        return new MapProof(sideNodes, other, bitMask, siblings.Count);
+        ThrowUnlessUsable();
+        var proof = StagedWalk.Prove(in path, out _);
+        GC.KeepAlive(this);
+        return proof;
     }
 
-    /// <summary>
-    /// The map as it was when the log had <paramref name="treeSize"/> entries: only keys whose index is smaller. Subtrees without newer keys
-    /// are shared, so the cost is that of the newer keys' paths.
-    /// </summary>
-    public SparseMap At(ulong treeSize)
+    /// <summary>Shows readers what is staged, as the map of a log of <paramref name="treeSize"/> entries. Writer only.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The size is smaller than the one before, or a staged index is not below it.</exception>
+    public MapVersion Publish(ulong treeSize)
     {
-        if (_root is null || _root.MaxIndex < treeSize)
-        {
-            return this;
-        }
-        var hasher = new MapHasher();
-        var removed = 0;
-        var root = Prune(_root, treeSize, 0, hasher, ref removed);
-        hasher.SetHashes();
-        return new SparseMap(root, Count - removed);
+        ThrowUnlessUsable();
+        ArgumentOutOfRangeException.ThrowIfLessThan(treeSize, _published.TreeSize);
+        ArgumentOutOfRangeException.ThrowIfLessThan(treeSize, Root->IsBlank ? 0 : Root->Newest + 1UL);
+        var version = new MapVersion(new MapBlocks(_arena, null), _leaves, *Root, _stagedCount, treeSize);
+        _versions.Add(version, _retired);
+        _retired = _versions.NewList();
+        _taken.Clear();
+        Volatile.Write(ref _published, version);
+        _versions.Trim();
+        return version;
     }
 
-    internal static Sha256Digest HashOf(MapNode? node) => node is null ? Sha256Digest.Zero : node.Hash;
-
-    /// <summary>
-    /// Adds the insertions that <paramref name="order"/> names, sorted by path and all below <paramref name="node"/>. Recurses at most
-    /// <see cref="MaxDepth"/> deep.
-    /// </summary>
-    static MapNode? Insert(MapNode? node, ReadOnlySpan<MapInsertion> batch, ReadOnlySpan<int> order, int depth, MapHasher hasher)
+    /// <summary>Forgets what is staged. Writer only.</summary>
+    public void Revert()
     {
-        if (order.IsEmpty)
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _hasher.Clear();
+        foreach (var block in _taken)
         {
-            return node;
+            _arena.Free(block);
         }
-        if (node is null && order.Length == 1)
-        {
-            ref readonly var only = ref batch[order[0]];
-            return hasher.Add(new MapLeaf(only.Path, only.ValueHash, only.Index));
-        }
-        if (depth == MaxDepth)
-        {
-            throw new ArgumentException($"the path {batch[order[0]].Path} is in the map already", nameof(batch));
-        }
-        var (left, right) = node switch
-        {
-            MapInner inner => (inner.Left, inner.Right),
-            MapLeaf leaf => MapNode.Bit(in leaf.Path, depth) ? (default(MapNode), (MapNode?)leaf) : (leaf, null),
-            _ => (null, null),
-        };
-        var split = FirstOnTheRight(batch, order, depth);
-        return hasher.Add(
-            new MapInner(Insert(left, batch, order[..split], depth + 1, hasher), Insert(right, batch, order[split..], depth + 1, hasher)),
-            depth
-        );
+        _taken.Clear();
+        _retired.Clear();
+        *Root = _published.RootEdge;
+        _stagedCount = _published.Count;
+        _isBroken = false;
     }
 
-    /// <summary>Position of the first insertion whose path has the bit set, in a sorted run that agrees on all bits before.</summary>
-    static int FirstOnTheRight(ReadOnlySpan<MapInsertion> batch, ReadOnlySpan<int> order, int depth)
+    /// <summary>The version that was published for this size, or null where it is closed or never was. Any thread.</summary>
+    public MapVersion? VersionOf(ulong treeSize) => _versions.Find(treeSize);
+
+    /// <summary>Closes all versions. The memory goes when the last reader has left them. Not beside the writer.</summary>
+    public void Dispose()
     {
-        var low = 0;
-        var high = order.Length;
-        while (low < high)
+        if (_disposed)
         {
-            var middle = (low + high) / 2;
-            if (MapNode.Bit(batch[order[middle]].Path, depth))
-            {
-                high = middle;
-            }
-            else
-            {
-                low = middle + 1;
-            }
+            return;
         }
-        return low;
+        _disposed = true;
+        _versions.CloseAll();
+        _arena.Release();
     }
 
-    /// <summary>The positions of the batch in order of path.</summary>
-    static int[] SortedOrder(ReadOnlySpan<MapInsertion> batch)
-    {
-        // Paths are hashes, so their first eight bytes nearly always decide, and words sort far faster than structures.
-        var words = new ulong[batch.Length];
-        var order = new int[batch.Length];
-        for (var i = 0; i < batch.Length; i++)
-        {
-            words[i] = BinaryPrimitives.ReadUInt64BigEndian(batch[i].Path.AsSpan());
-            order[i] = i;
-        }
-        Array.Sort(words, order);
-        for (var start = 0; start < words.Length; )
-        {
-            var end = start + 1;
-            while (end < words.Length && words[end] == words[start])
-            {
-                end++;
-            }
-            if (end - start > 1)
-            {
-                SortRun(batch, order.AsSpan(start, end - start));
-            }
-            start = end;
-        }
-        return order;
-    }
+    MapWalk StagedWalk => new(*Root, new MapBlocks(_arena, null), _leaves);
 
-    static void SortRun(ReadOnlySpan<MapInsertion> batch, Span<int> run)
-    {
-        var paths = new Sha256Digest[run.Length];
-        for (var i = 0; i < run.Length; i++)
-        {
-            paths[i] = batch[run[i]].Path;
-        }
-        paths.AsSpan().Sort(run);
-        for (var i = 1; i < paths.Length; i++)
-        {
-            if (paths[i] == paths[i - 1])
-            {
-                throw new ArgumentException($"the path {paths[i]} occurs twice in the batch", nameof(batch));
-            }
-        }
-    }
+    // Smallest index that cannot be in the published version.
+    ulong FirstStaged => _published.RootEdge.IsEmpty ? 0 : _published.RootEdge.Newest + 1UL;
 
-    static MapNode? Prune(MapNode? node, ulong treeSize, int depth, MapHasher hasher, ref int removed)
+    void ThrowUnlessUsable()
     {
-        if (node is null || node.MaxIndex < treeSize)
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_isBroken)
         {
-            return node;
+            throw new InvalidOperationException("an insertion failed half-way; what is staged can only be reverted");
         }
-        if (node is not MapInner inner)
-        {
-            removed++;
-            return null;
-        }
-        var left = Prune(inner.Left, treeSize, depth + 1, hasher, ref removed);
-        var right = Prune(inner.Right, treeSize, depth + 1, hasher, ref removed);
-        // A leaf that is alone in its subtree moves up to stand for it.
-        return (left, right) switch
-        {
-            (null, null) => null,
-            (null, MapLeaf alone) => alone,
-            (MapLeaf alone, null) => alone,
-            _ => hasher.Add(new MapInner(left, right), depth),
-        };
     }
 }

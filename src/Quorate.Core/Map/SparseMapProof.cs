@@ -38,7 +38,7 @@ public static class SparseMapProof
             {
                 return Verification.Reject("key-present", "the proof of absence carries the leaf of the key itself");
             }
-            if (CommonBits(in path, in otherPath) < proof.NumSideNodes)
+            if (MapPath.CommonBits(in path, in otherPath) < proof.NumSideNodes)
             {
                 return Verification.Reject("misplaced-leaf", "the leaf of the proof of absence does not lie on the key's path");
             }
@@ -54,7 +54,7 @@ public static class SparseMapProof
         for (var i = 0; i < proof.NumSideNodes; i++)
         {
             var sibling = MaskBit(mask, i) ? Sha256Digest.Zero : proof.SideNodes[next++];
-            hash = MapNode.Bit(in path, proof.NumSideNodes - 1 - i)
+            hash = MapPath.Bit(in path, proof.NumSideNodes - 1 - i)
                 ? TreeHash.Node(in sibling, in hash)
                 : TreeHash.Node(in hash, in sibling);
         }
@@ -110,12 +110,4 @@ public static class SparseMapProof
     }
 
     static bool MaskBit(ReadOnlySpan<byte> mask, int bit) => (mask[bit / 8] & (0x80 >> (bit % 8))) != 0;
-
-    static int CommonBits(in Sha256Digest left, in Sha256Digest right)
-    {
-        var bytes = left.AsSpan().CommonPrefixLength(right.AsSpan());
-        return bytes == Sha256Digest.Size
-            ? SparseMap.MaxDepth
-            : 8 * bytes + BitOperations.LeadingZeroCount((uint)(left.AsSpan()[bytes] ^ right.AsSpan()[bytes])) - 24;
-    }
 }

@@ -5,21 +5,26 @@ using Quorate.Core.Map;
 namespace Quorate.Log.Checking;
 
 /// <summary>The map of a log as it is recomputed, first value of a key wins.</summary>
-sealed class CheckedMap
+sealed class CheckedMap : IDisposable
 {
     const int Batch = 1 << 15;
 
     readonly HashSet<Sha256Digest> _pendingPaths = [];
     readonly List<MapInsertion> _pending = [];
-    SparseMap _map = SparseMap.Empty;
+    readonly MapLeafList _leaves = new();
+    readonly SparseMap _map;
+
+    internal CheckedMap() => _map = new SparseMap(_leaves);
 
     internal void Add(in Sha256Digest path, in Sha256Digest valueDigest, ulong index)
     {
-        if (_map.TryFind(path, out _) || !_pendingPaths.Add(path))
+        if (_map.TryFindStaged(path, out _) || !_pendingPaths.Add(path))
         {
             return;
         }
-        _pending.Add(new MapInsertion(path, MapEntryJson.Hash(valueDigest, index), index));
+        var insertion = new MapInsertion(path, MapEntryJson.Hash(valueDigest, index), index);
+        _leaves.Add(insertion);
+        _pending.Add(insertion);
         if (_pending.Count >= Batch)
         {
             Flush();
@@ -29,12 +34,14 @@ sealed class CheckedMap
     internal Sha256Digest Root()
     {
         Flush();
-        return _map.Root;
+        return _map.StagedRoot;
     }
+
+    public void Dispose() => _map.Dispose();
 
     void Flush()
     {
-        _map = _map.Insert(CollectionsMarshal.AsSpan(_pending));
+        _map.Insert(CollectionsMarshal.AsSpan(_pending));
         _pending.Clear();
         _pendingPaths.Clear();
     }

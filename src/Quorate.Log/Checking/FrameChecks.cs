@@ -9,7 +9,7 @@ namespace Quorate.Log.Checking;
 /// Recomputes everything that the frames of one log claim: leaves, values against digests, and under every head the roots of log, map and map history,
 /// and the signature. Stops at the first thing that is wrong: nothing behind it can be recomputed.
 /// </summary>
-sealed class FrameChecks(LogIdentity identity, FrameScan scan)
+sealed class FrameChecks(LogIdentity identity, FrameScan scan) : IDisposable
 {
     /// <summary>Heads whose signatures are checked together, on all processors.</summary>
     const int SignatureBatch = 512;
@@ -56,6 +56,8 @@ sealed class FrameChecks(LogIdentity identity, FrameScan scan)
 
     /// <summary>Checks the signatures that still wait.</summary>
     internal LogDamage? Finish() => VerifySignatures();
+
+    public void Dispose() => _map.Dispose();
 
     LogDamage? TakeValue(in StoredFrame stored, in Records.Item item, FrameKind kind)
     {

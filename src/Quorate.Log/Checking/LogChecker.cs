@@ -35,7 +35,7 @@ public static class LogChecker
         try
         {
             using var scan = FrameScan.Open(full, Digest(known), disk);
-            var checks = new FrameChecks(known, scan);
+            using var checks = new FrameChecks(known, scan);
             try
             {
                 CheckFrames(scan, checks, damage, notes, progress, cancellationToken);

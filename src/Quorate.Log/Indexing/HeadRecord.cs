@@ -8,4 +8,5 @@ namespace Quorate.Log.Indexing;
 readonly record struct HeadRecord(ulong TreeSize, ulong MhTreeSize, Sha256Digest MapRoot, long Time, FramePosition Frame);
 
 /// <summary>What readers see: replaced whole by one volatile write, never changed. Everything it names is durable.</summary>
-sealed record LogSnapshot(LogHead Head, Core.Map.SparseMap Map, ulong HeadCount);
+/// <param name="Map">The newest version when the snapshot was made; it may have been closed since, and then there is a newer snapshot.</param>
+sealed record LogSnapshot(LogHead Head, Core.Map.MapVersion Map, ulong HeadCount);

@@ -13,7 +13,7 @@ namespace Quorate.Log.Indexing;
 /// Everything that is derived from the frames and kept in memory: trees, map, indexes. One writer stages entries, which no reader sees, and then
 /// either publishes them under a head or drops them again; readers go by <see cref="Snapshot"/> and use nothing beyond it.
 /// </summary>
-sealed partial class LogState : IDisposable
+sealed partial class LogState : IMapLeaves, IDisposable
 {
     /// <summary>Insertions are given to the map together: shared path prefixes are hashed once.</summary>
     const int MapBatch = 1 << 15;
@@ -37,7 +37,7 @@ sealed partial class LogState : IDisposable
     readonly ConcurrentDictionary<Sha256Digest, FramePosition> _strays = new();
 
     volatile LogSnapshot? _snapshot;
-    SparseMap _map = SparseMap.Empty;
+    readonly SparseMap _map;
     LogHead? _recorded;
 
     // Values of entries that came without bytes, for mirrors: withheld ones, and some that other entries hold. Null where nobody asks.
@@ -56,12 +56,15 @@ sealed partial class LogState : IDisposable
         Heads = new HeadLog(_folder?.Heads);
         _positions = new Column<FramePosition>(PositionsAtOnce, _folder?.Positions);
         Reader = new EntryReader(storage, Tree, _positions);
+        _map = new SparseMap(this);
+        Historic = new HistoricMaps(_map);
     }
 
     internal MerkleTree Tree { get; private set; }
     internal MerkleTree MapHistory { get; private set; }
     internal HeadLog Heads { get; private set; }
     internal EntryReader Reader { get; private set; }
+    internal HistoricMaps Historic { get; }
     internal LogSnapshot? Snapshot => _snapshot;
 
     /// <summary>Entries published or staged. Writer only.</summary>
@@ -77,19 +80,19 @@ sealed partial class LogState : IDisposable
     internal Sha256Digest StagedMapRoot()
     {
         FlushInsertions();
-        return _map.Root;
+        return _map.StagedRoot;
     }
 
     /// <summary>What the map over published and staged entries proves of a path. Writer only.</summary>
     internal MapProof ProveStaged(in Sha256Digest path)
     {
         FlushInsertions();
-        return _map.Prove(path);
+        return _map.ProveStaged(path);
     }
 
     /// <summary>The first entry of a key, staged ones included. Writer only.</summary>
     internal bool TryFindFirst(in Sha256Digest path, out ulong index) =>
-        _stagedFirsts.TryGetValue(path, out index) || _map.TryFind(path, out index);
+        _stagedFirsts.TryGetValue(path, out index) || _map.TryFindStaged(path, out index);
 
     /// <summary>Later, different entries of the key whose first entry is <paramref name="first"/>; may name some beyond the caller's snapshot.</summary>
     internal ReadOnlySpan<ulong> LaterOf(ulong first) => _later.TryGetValue(first, out var later) ? later.AsSpan() : [];
@@ -163,7 +166,8 @@ sealed partial class LogState : IDisposable
         FlushInsertions();
         if (_recorded is { } head)
         {
-            _snapshot = new LogSnapshot(head, _map, Heads.Count);
+            _snapshot = new LogSnapshot(head, _map.Publish(head.TreeSize), Heads.Count);
+            Historic.Trim();
         }
     }
 
@@ -174,7 +178,7 @@ sealed partial class LogState : IDisposable
         Tree.TruncateTo(size);
         MapHistory.TruncateTo(_snapshot?.Head.MhTreeSize ?? 0);
         _positions.TruncateTo(size);
-        _map = _snapshot?.Map ?? SparseMap.Empty;
+        _map.Revert();
         _stagedFirsts.Clear();
         _stagedInsertions.Clear();
         Bytes = _recordedBytes;
@@ -272,8 +276,15 @@ sealed partial class LogState : IDisposable
     /// <summary>Everything is about to be rebuilt: what the derived files hold is void.</summary>
     internal void BeginAfresh() => _folder?.Clear();
 
-    /// <summary>Closes the derived files; nothing may be read afterwards.</summary>
-    public void Dispose() => _folder?.Dispose();
+    /// <summary>Gives the map's memory back, and closes the derived files; nothing may be read afterwards. The writer must have ended.</summary>
+    public void Dispose()
+    {
+        Historic.Dispose();
+        _map.Dispose();
+        _folder?.Dispose();
+    }
+
+    void IMapLeaves.Read(ulong index, out Sha256Digest path, out Sha256Digest valueHash) => Reader.ReadLeaf(index, out path, out valueHash);
 
     void IndexStoreHash(ReadOnlySpan<byte> key, ulong index)
     {
@@ -299,7 +310,7 @@ sealed partial class LogState : IDisposable
         {
             return;
         }
-        _map = _map.Insert(CollectionsMarshal.AsSpan(_stagedInsertions));
+        _map.Insert(CollectionsMarshal.AsSpan(_stagedInsertions));
         _stagedInsertions.Clear();
         _stagedFirsts.Clear();
     }

@@ -4,6 +4,7 @@ using Quorate.Core.Map;
 using Quorate.Core.Merkle;
 using Quorate.Log;
 using Quorate.Testing;
+using Quorate.Tests.Core.Map;
 using Xunit;
 
 namespace Quorate.Tests.Log;
@@ -96,12 +97,12 @@ public sealed partial class MirroredLogTests
     ScriptedLogSource WithMap(PublishedLog log, IEnumerable<(ReadOnlyMemory<byte> Key, Sha256Digest ValueDigest, ulong Index)> entries)
     {
         var list = entries.ToList();
-        var map = SparseMap.Build([.. list.Select(e => MapInsertion.Of(e.Key.Span, e.ValueDigest, e.Index))]);
+        var map = MapTestExtensions.Claiming(list);
         var head = log.Head;
-        Sha256Digest[] leaves = [.. log.MapHistoryLeaves(0, head.MhTreeSize - 2), TreeHash.Leaf(map.Root.AsSpan())];
+        Sha256Digest[] leaves = [.. log.MapHistoryLeaves(0, head.MhTreeSize - 2), TreeHash.Leaf(map.Root().AsSpan())];
         return new ScriptedLogSource(log)
         {
-            OnHead = _ => Sign(head with { MapRoot = map.Root, MhRoot = Root(leaves) }),
+            OnHead = _ => Sign(head with { MapRoot = map.Root(), MhRoot = Root(leaves) }),
             OnMapHistory = asked => leaves[^asked.Count..],
             OnMapValue = (key, _) =>
             {

@@ -6,6 +6,7 @@ using Quorate.Core.Map;
 using Quorate.Core.Merkle;
 using Quorate.Crypto;
 using Quorate.Log;
+using Quorate.Tests.Core.Map;
 using Xunit;
 
 namespace Quorate.Tests.Log;
@@ -148,10 +149,10 @@ public sealed class MisbehaviourProofTests
     {
         var tree = Tree(8);
         var places = Enumerable.Range(0, 8).ToDictionary(i => i, i => i == 2 ? wrongIndex : i);
-        var map = SparseMap.Build([
-            .. places.Where(p => p.Value is not null).Select(p => MapInsertion.Of(Key(p.Key), Digest(p.Key), (ulong)p.Value!)),
-        ]);
-        var head = Sign(Head(tree, 8, 3) with { MapRoot = map.Root });
+        using var map = MapTestExtensions.Claiming(
+            places.Where(p => p.Value is not null).Select(p => ((ReadOnlyMemory<byte>)Key(p.Key), Digest(p.Key), (ulong)p.Value!))
+        );
+        var head = Sign(Head(tree, 8, 3) with { MapRoot = map.Root() });
         var value = wrongIndex is { } index ? MapEntryJson.Write(Digest(2), (ulong)index) : [];
         var entry = leafIndex is { } leaf
             ? new ProvenEntry((ulong)leaf, Key(leaf), Digest(leaf), tree.InclusionProof((ulong)leaf, 8))

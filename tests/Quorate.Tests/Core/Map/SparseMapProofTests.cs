@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Quorate.Tests.Core.Map;
 
-public sealed class SparseMapProofTests
+public sealed class SparseMapProofTests : IDisposable
 {
     readonly SparseMap _map = SparseMap.Build(SparseMapTests.Keys(0, 500));
 
@@ -16,10 +16,10 @@ public sealed class SparseMapProofTests
         for (var i = 0; i < 500; i++)
         {
             var proof = _map.Prove(PathOf(i));
-            Assert.True(SparseMapProof.Verify(proof, _map.Root, Key(i), Value(i)).IsVerified);
-            Assert.False(SparseMapProof.Verify(proof, _map.Root, Key(i), Value(i + 1)).IsVerified);
-            Assert.False(SparseMapProof.Verify(proof, _map.Root, Key(i), []).IsVerified);
-            Assert.False(SparseMapProof.Verify(proof, _map.Root, Key(i + 1), Value(i)).IsVerified);
+            Assert.True(SparseMapProof.Verify(proof, _map.Root(), Key(i), Value(i)).IsVerified);
+            Assert.False(SparseMapProof.Verify(proof, _map.Root(), Key(i), Value(i + 1)).IsVerified);
+            Assert.False(SparseMapProof.Verify(proof, _map.Root(), Key(i), []).IsVerified);
+            Assert.False(SparseMapProof.Verify(proof, _map.Root(), Key(i + 1), Value(i)).IsVerified);
         }
     }
 
@@ -29,8 +29,8 @@ public sealed class SparseMapProofTests
         for (var i = 500; i < 1000; i++)
         {
             var proof = _map.Prove(PathOf(i));
-            Assert.True(SparseMapProof.Verify(proof, _map.Root, Key(i), []).IsVerified);
-            Assert.False(SparseMapProof.Verify(proof, _map.Root, Key(i), Value(i)).IsVerified);
+            Assert.True(SparseMapProof.Verify(proof, _map.Root(), Key(i), []).IsVerified);
+            Assert.False(SparseMapProof.Verify(proof, _map.Root(), Key(i), Value(i)).IsVerified);
         }
     }
 
@@ -96,19 +96,21 @@ public sealed class SparseMapProofTests
         // Two keys whose paths share their first bit leave the other half of the map empty.
         var first = SparseMapTests.Keys(0, 1)[0];
         var second = SparseMapTests.Keys(1, 50).First(key => (key.Path.AsSpan()[0] ^ first.Path.AsSpan()[0]) < 0x80);
-        var map = SparseMap.Build([first, second]);
+        using var map = SparseMap.Build([first, second]);
         var proof = map.Prove(first.Path);
-        Assert.True(SparseMapProof.Verify(proof, map.Root, Key(0), Value(0)).IsVerified);
+        Assert.True(SparseMapProof.Verify(proof, map.Root(), Key(0), Value(0)).IsVerified);
         var expanded = proof with
         {
             BitMask = new byte[proof.BitMask.Length],
             SideNodes = [.. proof.SideNodes, .. Enumerable.Repeat(Sha256Digest.Zero, proof.NumSideNodes - 1)],
         };
-        Assert.Equal("malformed-proof", Code(SparseMapProof.Verify(expanded, map.Root, Key(0), Value(0))));
+        Assert.Equal("malformed-proof", Code(SparseMapProof.Verify(expanded, map.Root(), Key(0), Value(0))));
     }
 
+    public void Dispose() => _map.Dispose();
+
     void AssertRejected(string code, MapProof proof, byte[] key, byte[] value) =>
-        Assert.Equal(code, Code(SparseMapProof.Verify(proof, _map.Root, key, value)));
+        Assert.Equal(code, Code(SparseMapProof.Verify(proof, _map.Root(), key, value)));
 
     static string Code(Verification verification) => Assert.IsType<Verification.Rejected>(verification).Code;
 

@@ -1,0 +1,118 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Quorate.Core.Map;
+
+/// <summary>
+/// Native memory for the blocks of maps: chunks that never move, so that a block's address holds until the arena is given back. One writer allocates and
+/// frees; readers follow the numbers of blocks that were published to them.
+/// </summary>
+/// <remarks>
+/// Safety of the pointers that this class gives out: every user keeps the arena alive by a hold (<see cref="Hold"/>), and the memory goes only
+/// with the last one. A block is freed only when no version that a reader may be in contains it (<see cref="MapVersions"/>).
+/// </remarks>
+sealed unsafe class MapArena
+{
+    const int ChunkBits = 15;
+    const int ChunkBlocks = 1 << ChunkBits;
+
+    // Number 0 stands for "no block".
+    uint _end = 1;
+    uint[] _free = [];
+    int _freeCount;
+    int _holds = 1;
+    volatile bool _isClosed;
+
+    // Replaced by a larger copy when full; readers see the old or the new one, and both hold every published chunk.
+    nint[] _chunks = [];
+
+    // Own the memory, also when the arena is forgotten instead of released.
+    readonly List<Chunk> _owned = [];
+
+    /// <summary>Bytes of native memory.</summary>
+    public long AllocatedBytes => Volatile.Read(ref _chunks).Length * (long)ChunkBlocks * MapBlock.Size;
+
+    /// <summary>Blocks in use.</summary>
+    public long UsedBlocks => _end - 1 - _freeCount;
+
+    /// <summary>The owner is done with it; readers may still be inside.</summary>
+    public bool IsClosed => _isClosed;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public MapBlock* At(uint number)
+    {
+        unchecked
+        {
+            // The chunk's index is checked by the array; the block's is masked.
+            return (MapBlock*)Volatile.Read(ref _chunks)[number >> ChunkBits] + (number & (ChunkBlocks - 1));
+        }
+    }
+
+    /// <summary>A block with undefined content. Writer only.</summary>
+    /// <exception cref="OutOfMemoryException">There is no memory; nothing has changed.</exception>
+    public uint Allocate()
+    {
+        if (_freeCount > 0)
+        {
+            return _free[--_freeCount];
+        }
+        if (_end >> ChunkBits == _chunks.Length)
+        {
+            AddChunk();
+        }
+        return _end++;
+    }
+
+    /// <summary>Gives a block back for the next <see cref="Allocate"/>. Writer only.</summary>
+    public void Free(uint number)
+    {
+        if (_freeCount == _free.Length)
+        {
+            Array.Resize(ref _free, Math.Max(256, 2 * _free.Length));
+        }
+        _free[_freeCount++] = number;
+    }
+
+    public void Close() => _isClosed = true;
+
+    public void Hold() => Interlocked.Increment(ref _holds);
+
+    /// <summary>The memory goes with the last hold.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _holds) == 0)
+        {
+            FreeChunks();
+        }
+    }
+
+    void AddChunk()
+    {
+        var chunk = new Chunk();
+        _owned.Add(chunk);
+        Volatile.Write(ref _chunks, [.. _chunks, chunk.DangerousGetHandle()]);
+    }
+
+    void FreeChunks()
+    {
+        _chunks = [];
+        foreach (var chunk in _owned)
+        {
+            chunk.Dispose();
+        }
+        _owned.Clear();
+    }
+
+    sealed class Chunk : SafeHandleZeroOrMinusOneIsInvalid
+    {
+        public Chunk()
+            : base(ownsHandle: true) => SetHandle((nint)NativeMemory.Alloc(ChunkBlocks, MapBlock.Size));
+
+        protected override bool ReleaseHandle()
+        {
+            NativeMemory.Free((void*)handle);
+            return true;
+        }
+    }
+}
