@@ -41,6 +41,8 @@ public static class FuzzTargets
         new TrustRuleTarget(),
         new MessageCodecTarget("rpc-proto", MessageCodec.Proto),
         new MessageCodecTarget("rpc-json", MessageCodec.Json),
+        new SubmissionTarget(),
+        new AnswerTarget(),
         new ConfigurationTarget(),
     ];
 }

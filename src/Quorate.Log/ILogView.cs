@@ -83,6 +83,12 @@ public interface IPublishedLog : ILogView
 
     /// <summary>Completes when everything submitted before the call is in a durable signed head, which it returns.</summary>
     Task<LogHead> FlushAsync(CancellationToken cancellationToken);
+
+    /// <summary>Why the log takes no more submits until it is opened again; null while it does.</summary>
+    Storage.LogStorageException? Failure => null;
+
+    /// <summary>Why submits have to wait for now; null while they do not.</summary>
+    string? Fault => null;
 }
 
 /// <summary>An item cannot be logged: key or value over the limit.</summary>

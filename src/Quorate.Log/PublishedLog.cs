@@ -90,7 +90,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
     public async Task<SubmitResult> SubmitAsync(IReadOnlyList<SubmitItem> items, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var bytes = CheckLimits(items);
+        var bytes = SubmitLimits.Check(items, _options);
         var prepared = new PreparedItem[items.Count];
         for (var i = 0; i < prepared.Length; i++)
         {
@@ -122,13 +122,13 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
     // A caller that stops waiting does not take back what it submitted.
     async Task<SubmitResult> EnqueueAsync(SubmitRequest request, CancellationToken cancellationToken)
     {
-        if (!_sequencer.TryReserve(request.Bytes))
+        if (!_sequencer.Budget.TryReserve(request.Bytes))
         {
             throw Overloaded();
         }
         if (!_queue.Writer.TryWrite(request))
         {
-            _sequencer.Release(request.Bytes);
+            _sequencer.Budget.Release(request.Bytes);
             ObjectDisposedException.ThrowIf(_disposed, this);
             throw Overloaded();
         }
@@ -136,27 +136,6 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
     }
 
     LogOverloadedException Overloaded() => new($"log {Identity.Id}: too much waits to be logged; try again later");
-
-    long CheckLimits(IReadOnlyList<SubmitItem> items)
-    {
-        long bytes = 0;
-        for (var i = 0; i < items.Count; i++)
-        {
-            var (key, value) = (items[i].Key.Length, items[i].Value.Length);
-            if (key > _options.MaxKeyBytes)
-            {
-                throw new LogInputException($"the key of item {i} has {key} bytes; the limit is {_options.MaxKeyBytes}");
-            }
-            if (value > _options.MaxValueBytes)
-            {
-                throw new LogInputException($"the value of item {i} has {value} bytes; the limit is {_options.MaxValueBytes}");
-            }
-            bytes += key + (long)value + LogFrame.RecordSize;
-        }
-        return bytes <= _options.MaxSubmitBytes
-            ? bytes
-            : throw new LogInputException($"the submit has {bytes} bytes; the limit is {_options.MaxSubmitBytes}");
-    }
 
     void OnPublished(SubmitBatch batch, bool advanced)
     {
@@ -181,7 +160,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
         }
     }
 
-    static void CheckKey(PublishedLogOptions options, Ed25519PrivateKey key)
+    internal static void CheckKey(PublishedLogOptions options, Ed25519PrivateKey key)
     {
         if (!key.PublicKey.Equals(options.Identity.Key))
         {

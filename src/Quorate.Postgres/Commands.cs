@@ -13,7 +13,7 @@ static class Commands
         Make("SELECT epoch, holder, holder_name, lease_until < now(), next_frame FROM quorate_log WHERE log = $1", log);
 
     internal static NpgsqlBatchCommand Answers(byte[] log, Guid[] ids) =>
-        Make("SELECT id, frame, bytes FROM quorate_answer WHERE log = $1 AND id = ANY ($2)", log, ids);
+        Make("SELECT id, bytes FROM quorate_answer WHERE log = $1 AND id = ANY ($2)", log, ids);
 
     internal static NpgsqlBatchCommand TakeLease(byte[] log, Guid holder, string name, TimeSpan duration) =>
         Make(

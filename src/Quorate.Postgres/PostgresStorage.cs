@@ -128,9 +128,7 @@ public sealed class PostgresStorage : ISharedLogStorage
                 {
                     while (await reader.ReadAsync(token))
                     {
-                        answers.Add(
-                            new SubmissionAnswer(reader.GetGuid(0), reader.GetInt64(1), await reader.GetFieldValueAsync<byte[]>(2, token))
-                        );
+                        answers.Add(new SubmissionAnswer(reader.GetGuid(0), await reader.GetFieldValueAsync<byte[]>(1, token)));
                     }
                 }
                 return found with { Answers = answers };

@@ -43,6 +43,53 @@ static class Replay
         Check(state, identity);
     }
 
+    /// <summary>
+    /// Takes frames that another node appended to a shared log behind those that were read before. Their newest head is checked before anyone sees it.
+    /// </summary>
+    /// <returns>True when there is a new head.</returns>
+    /// <exception cref="LogDamagedException">The frames do not continue this log. The state must not be used for anything but reading any more.</exception>
+    internal static bool Follow(LogState state, IEnumerable<StoredFrame> frames, LogIdentity identity, CancellationToken cancellationToken)
+    {
+        var entries = new List<StagedEntry>();
+        var offsets = new List<int>();
+        LogHead? newest = null;
+        try
+        {
+            foreach (var stored in frames)
+            {
+                if (!LogFrame.TryRead(stored.Payload, out var frame, out var error))
+                {
+                    throw Damaged(identity, $"a frame is not one of ours: {error}");
+                }
+                if (frame!.Kind != FrameKind.Head)
+                {
+                    throw Damaged(identity, "a frame of a mirror is in a shared log");
+                }
+                Take(state, stored.Position, frame, entries, offsets, identity);
+                newest = frame.Head;
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or (LogStorageException and not LogDamagedException))
+        {
+            // What was read whole counts: the storage does not give it again.
+            ShowChecked(state, newest, identity);
+            throw;
+        }
+        return ShowChecked(state, newest, identity);
+    }
+
+    static bool ShowChecked(LogState state, LogHead? head, LogIdentity identity)
+    {
+        if (head is null)
+        {
+            return false;
+        }
+        Check(head, state.StagedMapRoot(), state, identity);
+        state.Show();
+        return true;
+    }
+
     static void Take(
         LogState state,
         FramePosition position,
@@ -81,14 +128,17 @@ static class Replay
 
     static void Check(LogState state, LogIdentity identity)
     {
-        if (state.Snapshot is not { } snapshot)
+        if (state.Snapshot is { } snapshot)
         {
-            return;
+            Check(snapshot.Head, snapshot.Map.Root, state, identity);
         }
-        var head = snapshot.Head;
+    }
+
+    static void Check(LogHead head, in Sha256Digest mapRoot, LogState state, LogIdentity identity)
+    {
         if (
             state.Tree.Root(head.TreeSize) != head.LogRoot
-            || snapshot.Map.Root != head.MapRoot
+            || mapRoot != head.MapRoot
             || state.MapHistory.Root(head.MhTreeSize) != head.MhRoot
         )
         {

@@ -16,7 +16,9 @@ namespace Quorate.Log.Sequencing;
 sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions options, Ed25519PrivateKey key)
 {
     volatile LogStorageException? _failure;
-    long _queuedBytes;
+
+    /// <summary>What waits, and what is being integrated.</summary>
+    internal QueueBudget Budget { get; } = new(options.MaxQueuedBytes);
 
     internal LogStorageException? Failure => _failure;
 
@@ -25,20 +27,6 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
 
     internal static LogStorageException Refused(LogStorageException failure) =>
         new($"the log takes no more submits since its storage failed: {failure.Message}", failure);
-
-    /// <summary>Makes room for a request in the queue, or returns false. One may always wait, however large it is.</summary>
-    internal bool TryReserve(long bytes)
-    {
-        var queued = Interlocked.Add(ref _queuedBytes, bytes);
-        if (queued <= options.MaxQueuedBytes || queued == bytes)
-        {
-            return true;
-        }
-        Release(bytes);
-        return false;
-    }
-
-    internal void Release(long bytes) => Interlocked.Add(ref _queuedBytes, -bytes);
 
     /// <summary>Signs the head of the empty log. The map-history log starts with the empty map (Trustix).</summary>
     internal Task CreateAsync(CancellationToken cancellationToken) => CommitAsync([], [], cancellationToken);
@@ -67,11 +55,12 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
                     request.Fail(_failure is { } failure ? Refused(failure) : e);
                 }
             }
-            Release(batch.Bytes);
+            Budget.Release(batch.Bytes);
         }
     }
 
-    async Task IntegrateAsync(SubmitBatch batch)
+    /// <summary>Judges the batch, and commits what is new of it under a head.</summary>
+    internal async Task IntegrateAsync(SubmitBatch batch)
     {
         if (_failure is { } failure)
         {

@@ -11,7 +11,10 @@ namespace Quorate.Log.Sharing;
 /// </summary>
 public interface ISharedLogStorage : ILogStorage
 {
-    /// <summary>What the database says now, with the answers to those of <paramref name="awaited"/> that have one.</summary>
+    /// <summary>
+    /// What the database says now, with the answers to those of <paramref name="awaited"/> that have one. The frames that an answer speaks of are there for
+    /// the next <see cref="ReadNewFrames"/>.
+    /// </summary>
     ValueTask<SharedLogStatus> StatusAsync(IReadOnlyCollection<Guid> awaited, CancellationToken cancellationToken);
 
     /// <summary>
@@ -64,8 +67,8 @@ public sealed record SharedLogStatus(
 /// <param name="Bytes">As <see cref="SubmissionFormat"/> writes them.</param>
 public readonly record struct WaitingSubmission(Guid Id, ReadOnlyMemory<byte> Bytes);
 
-/// <param name="Frame">Number of the newest frame when the answer was stored. Ignored by <see cref="ISharedLogStorage.CommitAsync"/>, which knows it.</param>
-public readonly record struct SubmissionAnswer(Guid Id, long Frame, ReadOnlyMemory<byte> Bytes);
+/// <param name="Bytes">As <see cref="AnswerFormat"/> writes them.</param>
+public readonly record struct SubmissionAnswer(Guid Id, ReadOnlyMemory<byte> Bytes);
 
 /// <summary>Another node sequences the log now. What this one had staged is void.</summary>
 public sealed class LeaseLostException(string message) : LogStorageException(message);

@@ -1,0 +1,131 @@
+using Quorate.Crypto;
+using Quorate.Log.Indexing;
+using Quorate.Log.Sequencing;
+using Quorate.Log.Storage;
+
+namespace Quorate.Log.Sharing;
+
+/// <summary>
+/// A published log that several nodes have open. Each follows its frames, answers readers from what it derives of them, and takes submits into the common
+/// queue; one of them at a time sequences it (docs/adr/shared-log-in-postgresql.md).
+/// </summary>
+public sealed class SharedLog : LogView, IPublishedLog, IAsyncDisposable
+{
+    /// <summary>How long closing waits for answers to what was submitted.</summary>
+    static readonly TimeSpan s_lastAnswers = TimeSpan.FromSeconds(20);
+
+    readonly PublishedLogOptions _options;
+    readonly ISharedLogStorage _storage;
+    readonly Outbox _outbox;
+    readonly SharedLogMember _member;
+    readonly CancellationTokenSource _stopping = new();
+    Task _running = Task.CompletedTask;
+    ulong _selfDivergences;
+    bool _disposed;
+
+    SharedLog(PublishedLogOptions options, SharedLogOptions sharing, Ed25519PrivateKey key, ISharedLogStorage storage)
+        : base(options.Identity, storage, options.History, options.Time, isMirror: false)
+    {
+        (_options, _storage) = (options, storage);
+        _outbox = new Outbox(options, sharing, storage) { Sent = () => _member!.Wake(), Diverged = OnDiverged };
+        _member = new SharedLogMember(State, options, sharing, key, storage, _outbox) { Advanced = RaiseAdvanced };
+    }
+
+    public new LogHead Head => base.Head!;
+
+    /// <summary>This node sequences the log now, as far as it knows.</summary>
+    public bool IsSequencer => _member.IsSequencer;
+
+    /// <summary>Host and process that sequenced the log when this node last looked; null when nobody did.</summary>
+    public string? Sequencer => _member.Holder;
+
+    /// <inheritdoc/>
+    public LogStorageException? Failure => _member.Failure;
+
+    /// <inheritdoc/>
+    public string? Fault => _member.Fault;
+
+    /// <summary>Self-divergences among what was submitted to this node since it opened the log.</summary>
+    public ulong SelfDivergences => Volatile.Read(ref _selfDivergences);
+
+    /// <summary>
+    /// Opens the log, and returns when it has a head: a new one is created by whichever node comes first.
+    /// </summary>
+    /// <param name="key">Must stay undisposed as long as the log is open; it is not disposed with it.</param>
+    /// <param name="storage">Disposed with the log, and when it cannot be opened.</param>
+    /// <exception cref="LogKeyException">The private key is not the one that the log's identity names.</exception>
+    /// <exception cref="LogDamagedException">The frames are not what was written.</exception>
+    /// <exception cref="LogStorageException">The database does not answer.</exception>
+    public static async Task<SharedLog> OpenAsync(
+        PublishedLogOptions options,
+        SharedLogOptions sharing,
+        Ed25519PrivateKey key,
+        ISharedLogStorage storage,
+        CancellationToken cancellationToken
+    )
+    {
+        SharedLog? log = null;
+        try
+        {
+            PublishedLog.CheckKey(options, key);
+            options.Validate();
+            sharing.Validate();
+            log = new SharedLog(options, sharing, key, storage);
+            // Hashing a large log takes a while: not on the caller's thread.
+            await Task.Run(() => Replay.Run(log.State, storage, options.Identity, cancellationToken), cancellationToken);
+            if (log.State.StagedFrom is not null)
+            {
+                throw Replay.Damaged(options.Identity, "there are entries that no head covers, which only a mirror has");
+            }
+            await log._member.CreateAsync(cancellationToken);
+            log._outbox.Start();
+            log._running = Task.Run(() => log._member.RunAsync(log._stopping.Token), CancellationToken.None);
+            return log;
+        }
+        catch
+        {
+            log?.State.Dispose();
+            await storage.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async Task<SubmitResult> SubmitAsync(IReadOnlyList<SubmitItem> items, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var bytes = SubmitLimits.Check(items, _options);
+        // Whoever sequences them hashes them, too.
+        var request = new SubmitRequest([.. items.Select(i => new PreparedItem(i.Key, i.Value, default, default, default))], bytes);
+        return await _outbox.SubmitAsync(request, cancellationToken);
+    }
+
+    public async Task<LogHead> FlushAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return (await _outbox.SubmitAsync(new SubmitRequest([], 0), cancellationToken)).Head;
+    }
+
+    /// <summary>Takes no more submits, waits a while for the answers to those that wait, gives the lease back, and closes the connection.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+        _disposed = true;
+        using (var patience = new CancellationTokenSource(s_lastAnswers, TimeProvider.System))
+        {
+            await _member.DrainAsync(patience.Token);
+        }
+        await _stopping.CancelAsync();
+        await _running;
+        await _outbox.CompleteAsync();
+        _outbox.Dispose();
+        _member.Dispose();
+        _stopping.Dispose();
+        State.Dispose();
+        await _storage.DisposeAsync();
+    }
+
+    void OnDiverged(SelfDivergence divergence) => Interlocked.Increment(ref _selfDivergences);
+}

@@ -1,0 +1,279 @@
+using Quorate.Crypto;
+using Quorate.Log.Indexing;
+using Quorate.Log.Storage;
+
+namespace Quorate.Log.Sharing;
+
+/// <summary>
+/// The one task that changes a node's state of a shared log. It follows what others commit until it gets the lease, then sequences until it loses it.
+/// Everything that goes wrong with the database ends the same way: drop what is staged, read what is committed, begin anew.
+/// </summary>
+sealed class SharedLogMember(
+    LogState state,
+    PublishedLogOptions options,
+    SharedLogOptions sharing,
+    Ed25519PrivateKey key,
+    ISharedLogStorage storage,
+    Outbox outbox
+) : IDisposable
+{
+    // After a submission could not be judged, so many are taken one by one: the bad one is refused, and the others are not.
+    const int SingleSteps = 64;
+    const int ForgetAtOnce = 64;
+
+    readonly SemaphoreSlim _wake = new(0);
+    int _isAwake;
+    int _singleSteps;
+    long _renewed;
+    volatile SequencingTerm? _term;
+    volatile string? _fault;
+    volatile string? _holder;
+    volatile LogStorageException? _failure;
+
+    internal bool IsSequencer => _term is not null;
+
+    internal string? Holder => _holder;
+
+    internal string? Fault => _fault;
+
+    internal LogStorageException? Failure => _failure;
+
+    /// <summary>Told after the state showed a new head.</summary>
+    internal required Action Advanced { get; init; }
+
+    /// <summary>Ends the current pause.</summary>
+    internal void Wake()
+    {
+        if (Interlocked.Exchange(ref _isAwake, 1) == 0)
+        {
+            _wake.Release();
+        }
+    }
+
+    /// <summary>Returns when the log has a head, be it made by this node or by another one.</summary>
+    internal async Task CreateAsync(CancellationToken cancellationToken)
+    {
+        while (state.Snapshot is null)
+        {
+            try
+            {
+                await StepAsync(cancellationToken);
+            }
+            catch (LeaseLostException e)
+            {
+                StepDown(e.Message);
+            }
+            if (state.Snapshot is null)
+            {
+                await Task.Delay(sharing.QueueInterval, options.Time, cancellationToken);
+            }
+        }
+    }
+
+    internal async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (_failure is null)
+            {
+                var pause = await TryStepAsync(cancellationToken);
+                if (pause > TimeSpan.Zero)
+                {
+                    await _wake.WaitAsync(pause, cancellationToken);
+                    Volatile.Write(ref _isAwake, 0);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Closing. Whatever this node had staged was dropped, or is committed.
+        }
+        outbox.Fail(_failure ?? new LogStorageException($"log {options.Identity.Id}: closed before the sequencer answered"));
+        await GiveLeaseBackAsync();
+    }
+
+    /// <summary>Takes no more submits, and returns when all have their answers or time is up.</summary>
+    internal async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await outbox.CompleteAsync().WaitAsync(cancellationToken);
+            while (!outbox.IsEmpty && _failure is null)
+            {
+                await Task.Delay(sharing.QueueInterval, options.Time, cancellationToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // What is queued may still be logged; nobody will be told.
+        }
+    }
+
+    public void Dispose() => _wake.Dispose();
+
+    /// <summary>The edge of the task: nothing that happens in a step may end it, or submitters would wait for good.</summary>
+    async Task<TimeSpan> TryStepAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var pause = await StepAsync(cancellationToken);
+            if (_fault is not null)
+            {
+                _fault = null;
+                Tell(new SharedLogEvent.Recovered());
+            }
+            return pause;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            StepDown("closing");
+            throw;
+        }
+        catch (LogDamagedException e)
+        {
+            // No other node's frames can make this right: what was shown here is not what the database holds.
+            StepDown(e.Message);
+            _failure = e;
+            Tell(new SharedLogEvent.Failed(e.Message));
+            return TimeSpan.Zero;
+        }
+        catch (LeaseLostException e)
+        {
+            StepDown(e.Message);
+            return TimeSpan.Zero;
+        }
+        catch (Exception e)
+        {
+            if (e is not LogStorageException)
+            {
+                _singleSteps = SingleSteps;
+            }
+            StepDown(e.Message);
+            if (_fault is null)
+            {
+                Tell(new SharedLogEvent.Faulted(e.Message));
+            }
+            _fault = e.Message;
+            return sharing.RetryInterval;
+        }
+    }
+
+    async Task<TimeSpan> StepAsync(CancellationToken cancellationToken) =>
+        _term is { } term ? await SequenceAsync(term, cancellationToken) : await FollowAsync(cancellationToken);
+
+    async Task<TimeSpan> FollowAsync(CancellationToken cancellationToken)
+    {
+        var status = await storage.StatusAsync(outbox.Awaited, cancellationToken);
+        _holder = status.Holder;
+        if (status.HasNewFrames || status.Answers.Count > 0)
+        {
+            CatchUp(cancellationToken);
+        }
+        if (state.Snapshot is { } snapshot)
+        {
+            foreach (var answer in status.Answers)
+            {
+                outbox.Settle(answer, snapshot.Head);
+            }
+        }
+        await ForgetAsync(cancellationToken);
+        if (status.LeaseIsFree && await TryTakeLeaseAsync(cancellationToken))
+        {
+            return TimeSpan.Zero;
+        }
+        return outbox.IsEmpty ? sharing.FollowInterval : sharing.QueueInterval;
+    }
+
+    async Task<bool> TryTakeLeaseAsync(CancellationToken cancellationToken)
+    {
+        var asked = options.Time.GetTimestamp();
+        if (!await storage.TryTakeLeaseAsync(sharing.Lease, cancellationToken))
+        {
+            return false;
+        }
+        _renewed = asked;
+        // Whoever held the lease before can append nothing from here on; so what is read now is everything.
+        CatchUp(cancellationToken);
+        var term = new SequencingTerm(state, storage, options, key, Advanced);
+        _term = term;
+        if (state.Snapshot is null)
+        {
+            await term.CreateAsync(cancellationToken);
+        }
+        Tell(new SharedLogEvent.TookLease());
+        return true;
+    }
+
+    async Task<TimeSpan> SequenceAsync(SequencingTerm term, CancellationToken cancellationToken)
+    {
+        var asked = options.Time.GetTimestamp();
+        var answers = await term.StepAsync(_singleSteps > 0, cancellationToken);
+        if (answers.Count > 0)
+        {
+            _renewed = asked;
+            _singleSteps = Math.Max(0, _singleSteps - 1);
+            var head = state.Snapshot!.Head;
+            foreach (var answer in answers)
+            {
+                outbox.Settle(answer, head);
+            }
+            await ForgetAsync(cancellationToken);
+            return TimeSpan.Zero;
+        }
+        if (options.Time.GetElapsedTime(_renewed) > sharing.Lease / 3)
+        {
+            if (!await storage.RenewLeaseAsync(cancellationToken))
+            {
+                throw new LeaseLostException($"log {options.Identity.Id}: another node took the lease");
+            }
+            _renewed = asked;
+        }
+        return sharing.QueueInterval;
+    }
+
+    void CatchUp(CancellationToken cancellationToken)
+    {
+        if (Replay.Follow(state, storage.ReadNewFrames(), options.Identity, cancellationToken))
+        {
+            Advanced();
+        }
+    }
+
+    void StepDown(string reason)
+    {
+        if (_term is null)
+        {
+            return;
+        }
+        _term = null;
+        state.DropStaged();
+        Tell(new SharedLogEvent.LostLease(reason));
+    }
+
+    async Task ForgetAsync(CancellationToken cancellationToken)
+    {
+        if (outbox.TakeRead(ForgetAtOnce) is { Count: > 0 } read)
+        {
+            await storage.ForgetAnswersAsync(read, cancellationToken);
+        }
+    }
+
+    async Task GiveLeaseBackAsync()
+    {
+        try
+        {
+            if (outbox.TakeRead(1) is { Count: > 0 } read)
+            {
+                await storage.ForgetAnswersAsync(read, CancellationToken.None);
+            }
+            await storage.ReleaseLeaseAsync(CancellationToken.None);
+        }
+        catch (LogStorageException)
+        {
+            // It runs out by itself.
+        }
+    }
+
+    void Tell(SharedLogEvent what) => sharing.Observer?.Invoke(what);
+}
