@@ -134,6 +134,14 @@ public abstract class LogView : ILogView
     public ValueTask<ReadOnlyMemory<byte>?> ValueAsync(Sha256Digest digest, CancellationToken cancellationToken) =>
         State.ValueAsync(digest, Head?.TreeSize ?? 0, cancellationToken);
 
+    /// <summary>Reads everything that is stored again, slowly, beside readers and the writer, and compares it with what is known of it.</summary>
+    /// <param name="bytesPerSecond">Most to read in a second.</param>
+    /// <returns>Bytes that were read.</returns>
+    /// <exception cref="LogDamagedException">Stored bytes are not what was written.</exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    public Task<long> ScrubAsync(long bytesPerSecond, CancellationToken cancellationToken) =>
+        new Checking.LogScrub(Identity, State, Storage, Time).RunAsync(bytesPerSecond, cancellationToken);
+
     private protected void RaiseAdvanced()
     {
         // Handlers run elsewhere: they may be slow, and the writer must not wait for them.

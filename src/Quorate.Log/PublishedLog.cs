@@ -15,6 +15,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
     readonly PublishedLogOptions _options;
     readonly Channel<SubmitRequest> _queue;
     readonly Sequencer _sequencer;
+    SignedState? _signed;
     Task _running = Task.CompletedTask;
     ulong _selfDivergences;
     bool _disposed;
@@ -61,27 +62,35 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
     )
     {
         PublishedLog? log = null;
+        SignedState? signed = null;
         try
         {
             CheckKey(options, key);
             options.Validate();
             log = new PublishedLog(options, key, storage);
+            signed = options.SignedState is { } folder
+                ? SignedState.Open(folder, options.Identity, WriteAheadDisk.Real, options.Time)
+                : null;
             // Hashing a large log takes a while: not on the caller's thread.
             await Task.Run(() => Replay.Run(log.State, storage, options.Identity, cancellationToken), cancellationToken);
             if (log.State.StagedFrom is not null)
             {
                 throw Replay.Damaged(options.Identity, "there are entries that no head covers, which only a mirror has");
             }
+            signed?.Check(log.State.Snapshot?.Head, log.State.Tree.Root, log.State.MapHistory.Root);
             if (log.State.Snapshot is null)
             {
                 await log._sequencer.CreateAsync(cancellationToken);
             }
+            signed?.NoteDurably(log.Head);
+            (log._signed, log._sequencer.Signed) = (signed, signed);
             log._running = Task.Run(() => log._sequencer.RunAsync(log._queue.Reader), CancellationToken.None);
             return log;
         }
         catch
         {
             log?.State.Dispose();
+            signed?.Dispose();
             await storage.DisposeAsync();
             throw;
         }
@@ -116,6 +125,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
         _queue.Writer.TryComplete();
         await _running;
         State.Dispose();
+        _signed?.Dispose();
         await Storage.DisposeAsync();
     }
 

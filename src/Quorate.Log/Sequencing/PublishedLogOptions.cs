@@ -32,6 +32,11 @@ public sealed record PublishedLogOptions
     /// <summary>The log's own folder, see <see cref="StateDirectory.PublishedFolder"/>.</summary>
     public required string Folder { get; init; }
 
+    /// <summary>
+    /// Folder outside of all backups that remembers what was signed, so that an older copy of the log is refused; null: nothing remembers.
+    /// </summary>
+    public string? SignedState { get; init; }
+
     public DivergencePolicy Divergence { get; init; } = DivergencePolicy.Append;
 
     /// <summary>Null: values are compared by digest.</summary>

@@ -25,6 +25,9 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
     /// <summary>Called after each batch; true when it made a new head.</summary>
     internal required Action<SubmitBatch, bool> Published { get; init; }
 
+    /// <summary>Remembers what was signed, outside of the log's folder; null where nothing does.</summary>
+    internal SignedState? Signed { get; set; }
+
     internal static LogStorageException Refused(LogStorageException failure) =>
         new($"the log takes no more submits since its storage failed: {failure.Message}", failure);
 
@@ -95,6 +98,7 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
                 offsets,
                 cancellationToken
             );
+            Signed?.Note(head);
             state.Place(CollectionsMarshal.AsSpan(staged), offsets, position);
             state.RecordHead(head, time, position);
             state.Show();

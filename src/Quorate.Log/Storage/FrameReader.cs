@@ -81,7 +81,7 @@ sealed class FrameReader(CommitMarker marker, string folder)
         }
     }
 
-    static bool TryReadFrame(WriteAheadSegment segment, long offset, ulong number, ref byte[] buffer, out int length)
+    internal static bool TryReadFrame(WriteAheadSegment segment, long offset, ulong number, ref byte[] buffer, out int length)
     {
         length = 0;
         var remaining = segment.Length - offset;

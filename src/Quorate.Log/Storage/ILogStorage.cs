@@ -24,6 +24,13 @@ public interface ILogStorage : IAsyncDisposable
     /// <summary>Appends one frame durably and returns the position of the first byte of its payload.</summary>
     ValueTask<FramePosition> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Everything that is stored now, read again from the medium beside the writer; null where the storage does not keep files of its own. Ends early
+    /// when frames are dropped meanwhile.
+    /// </summary>
+    /// <exception cref="LogDamagedException">A frame is not what was written.</exception>
+    IEnumerable<StoredFrame>? ReadAgain() => null;
+
     /// <summary>Fills <paramref name="destination"/> from inside a payload, or returns how many bytes there were up to the end of what is stored.</summary>
     ValueTask<int> ReadAsync(FramePosition position, Memory<byte> destination, CancellationToken cancellationToken);
 

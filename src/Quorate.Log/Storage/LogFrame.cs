@@ -201,7 +201,7 @@ sealed class LogFrame
         }
     }
 
-    static void WriteHead(Span<byte> bytes, LogHead head)
+    internal static void WriteHead(Span<byte> bytes, LogHead head)
     {
         head.LogRoot.CopyTo(bytes);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes[32..], head.TreeSize);
@@ -211,7 +211,7 @@ sealed class LogFrame
         head.Signature.Span.CopyTo(bytes[112..HeadSize]);
     }
 
-    static LogHead ReadHead(ReadOnlySpan<byte> bytes) =>
+    internal static LogHead ReadHead(ReadOnlySpan<byte> bytes) =>
         new(
             new Sha256Digest(bytes[..32]),
             BinaryPrimitives.ReadUInt64LittleEndian(bytes[32..]),

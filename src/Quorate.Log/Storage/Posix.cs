@@ -3,12 +3,13 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Quorate.Log.Storage;
 
-/// <summary><c>flock</c> (2), which .NET offers only together with its own rules for sharing files.</summary>
+/// <summary><c>flock</c> (2), which .NET offers only together with its own rules for sharing files, and <c>posix_fadvise</c> (2).</summary>
 static partial class Posix
 {
     const int ReadWriteCreateCloseOnExec = 0x2 | 0x40 | 0x80000;
     const int LockExclusiveNonBlocking = 2 | 4;
     const int WouldBlock = 11;
+    const int DoNotNeed = 4;
 
     /// <summary>Opens a lock file, creating it for its owner alone.</summary>
     internal static SafeFileHandle OpenLockFile(string path) => Open(path, ReadWriteCreateCloseOnExec, 0x180);
@@ -22,6 +23,9 @@ static partial class Posix
         }
         return Marshal.GetLastPInvokeError() == WouldBlock ? false : throw Failed("flock", path);
     }
+
+    /// <summary>Advice only: whether it was taken makes no difference to what is read.</summary>
+    internal static void ForgetCached(SafeFileHandle file, long offset, long length) => _ = posix_fadvise(file, offset, length, DoNotNeed);
 
     static SafeFileHandle Open(string path, int flags, uint mode)
     {
@@ -37,4 +41,7 @@ static partial class Posix
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int flock(SafeFileHandle file, int operation);
+
+    [LibraryImport("libc")]
+    private static partial int posix_fadvise(SafeFileHandle file, long offset, long length, int advice);
 }

@@ -47,6 +47,10 @@ public class WriteAheadDisk
 
     public virtual void SetLength(SafeFileHandle file, string path, long length) => RandomAccess.SetLength(file, length);
 
+    /// <summary>Lets the next reads of a range come from the disk rather than from memory, as far as the system likes.</summary>
+    public virtual void ForgetCached(SafeFileHandle file, string path, long offset, long length) =>
+        Posix.ForgetCached(file, offset, length);
+
     /// <summary>Returns when everything written to the file is durable (<c>fdatasync</c>).</summary>
     public virtual void DataSync(SafeFileHandle file, string path) => DurableFile.FlushData(file);
 

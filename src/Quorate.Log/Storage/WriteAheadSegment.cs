@@ -32,6 +32,8 @@ sealed class WriteAheadSegment(string path, SafeFileHandle file, SegmentHeader h
 
     internal void Sync() => disk.DataSync(file, path);
 
+    internal void ForgetCached(long offset, long length) => disk.ForgetCached(file, path, offset, length);
+
     internal void Cut(long length)
     {
         disk.SetLength(file, path, length);

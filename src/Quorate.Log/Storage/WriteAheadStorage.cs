@@ -20,6 +20,7 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
     // Written by the one writer; replaced whole, so that readers need no lock.
     volatile WriteAheadSegment[] _segments;
     ulong _nextFrame;
+    int _cuts;
     bool _opened;
     LogStorageException? _failure;
 
@@ -118,6 +119,41 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
     }
 
     public StoredFrame? ReadFrame(FramePosition payload) => Frame(payload, out _);
+
+    public IEnumerable<StoredFrame> ReadAgain()
+    {
+        var cuts = Volatile.Read(ref _cuts);
+        var number = 0UL;
+        var buffer = new byte[1 << 16];
+        foreach (var (segment, end) in _segments.Select(s => (s, s.Length)).ToArray())
+        {
+            for (long offset = WriteAheadFormat.SegmentHeaderSize; offset < end; )
+            {
+                int length;
+                try
+                {
+                    segment.ForgetCached(offset, Math.Min(end - offset, 1 << 20));
+                    if (!FrameReader.TryReadFrame(segment, offset, number, ref buffer, out length))
+                    {
+                        throw new LogDamagedException($"{segment.Path}: frame {number} at offset {offset} is damaged", _folder)
+                        {
+                            File = segment.Path,
+                            Offset = offset,
+                        };
+                    }
+                }
+                // What a mirror dropped meanwhile is no damage.
+                catch (Exception e) when (e is IOException or ObjectDisposedException && Volatile.Read(ref _cuts) != cuts)
+                {
+                    yield break;
+                }
+                var payload = offset + WriteAheadFormat.FrameHeaderSize;
+                yield return new StoredFrame(segment.PositionOf(payload), buffer.AsMemory(WriteAheadFormat.FrameHeaderSize, length));
+                offset = payload + length;
+                number++;
+            }
+        }
+    }
 
     public ValueTask<FramePosition> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
     {
@@ -246,6 +282,7 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
 
     void CutAt(int number, long offset)
     {
+        Interlocked.Increment(ref _cuts);
         // Later segments go first, newest first: a crash in between leaves a shorter but whole file.
         for (var i = _segments.Length - 1; i > number; i--)
         {

@@ -45,6 +45,12 @@ public sealed record NodeSection
 
     public HistorySection History { get; init; } = new();
 
+    /// <summary>Folder outside of all backups that remembers what each published log signed; null: nothing remembers.</summary>
+    public string? SignedState { get; init; }
+
+    /// <summary>How often all stored data is read and checked; zero: never.</summary>
+    public TimeSpan Scrub { get; init; } = TimeSpan.FromDays(7);
+
     /// <summary>Bytes of one request body after decompression.</summary>
     public long MaxBody { get; init; } = 16 << 20;
 

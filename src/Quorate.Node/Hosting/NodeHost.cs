@@ -46,6 +46,7 @@ public sealed partial class NodeHost : IAsyncDisposable
     Listener? _public;
     Listener? _control;
     SpoolService? _spool;
+    ScrubService? _scrub;
     bool _disposed;
 
     NodeHost(NodeConfiguration configuration, NodeHostOptions options, StateDirectory state)
@@ -156,6 +157,15 @@ public sealed partial class NodeHost : IAsyncDisposable
         await ApplyGateAsync(configuration, caches, cancellationToken);
         _spool = new SpoolService(Context, _state.Path, _options.Logging.CreateLogger<SpoolService>());
         _spool.Start();
+        _scrub = new ScrubService(
+            () => Context.Configuration,
+            _state.Path,
+            Context.Logs,
+            _metrics,
+            _options.Time,
+            _options.Logging.CreateLogger<ScrubService>()
+        );
+        _scrub.Start();
         foreach (var address in _options.Inherited.Unclaimed)
         {
             UnclaimedSocket(address);
@@ -369,6 +379,10 @@ public sealed partial class NodeHost : IAsyncDisposable
         if (_spool is not null)
         {
             await _spool.DisposeAsync();
+        }
+        if (_scrub is not null)
+        {
+            await _scrub.DisposeAsync();
         }
         await _logs.DisposeAsync();
         _caches.Dispose();

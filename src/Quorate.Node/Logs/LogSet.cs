@@ -125,6 +125,7 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
             {
                 Identity = identity,
                 Folder = state.PublishedFolder(identity.Id),
+                SignedState = node.SignedState,
                 Divergence = section.Divergence == DivergenceMode.Drop ? DivergencePolicy.Drop : DivergencePolicy.Append,
                 Meaning = section.Protocol == Protocol.Nix ? NixValueMeaning.Instance : null,
                 MaxValueBytes = (int)node.MaxValue,

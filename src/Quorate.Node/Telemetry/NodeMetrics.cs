@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Quorate.Node.Logs;
 
@@ -18,6 +19,8 @@ public sealed class NodeMetrics : IDisposable
     readonly Counter<long> _decisions;
     readonly Histogram<double> _requests;
     readonly Counter<long> _refused;
+    readonly ConcurrentDictionary<string, long> _damaged = new(StringComparer.Ordinal);
+    readonly ConcurrentDictionary<string, DateTimeOffset> _scrubs = new(StringComparer.Ordinal);
 
     public NodeMetrics(LogRegistry registry)
     {
@@ -51,6 +54,21 @@ public sealed class NodeMetrics : IDisposable
             "When the newest head of a followed log was last verified; 0 for never."
         );
         _meter.CreateObservableGauge(
+            "quorate.log.damaged",
+            () => _damaged.Select(d => new Measurement<long>(d.Value, new KeyValuePair<string, object?>("log", d.Key))),
+            description: "1 when the last scrub found stored data that is not what was written."
+        );
+        _meter.CreateObservableGauge(
+            "quorate.log.last_scrub_timestamp",
+            () =>
+                _scrubs.Select(s => new Measurement<double>(
+                    s.Value.ToUnixTimeMilliseconds() / 1000.0,
+                    new KeyValuePair<string, object?>("log", s.Key)
+                )),
+            "s",
+            "When all stored data of a log was last read and found intact."
+        );
+        _meter.CreateObservableGauge(
             "quorate.subscription.misbehaving",
             () =>
                 registry.Followed.Select(f => new Measurement<long>(
@@ -79,6 +97,16 @@ public sealed class NodeMetrics : IDisposable
             new KeyValuePair<string, object?>("route", route),
             new KeyValuePair<string, object?>("status", status)
         );
+
+    /// <summary>A log's stored data was read to the end, or to the first damage.</summary>
+    public void Scrubbed(string log, bool isIntact, DateTimeOffset now)
+    {
+        _damaged[log] = isIntact ? 0 : 1;
+        if (isIntact)
+        {
+            _scrubs[log] = now;
+        }
+    }
 
     public void RequestRefused(string listener) => _refused.Add(1, new KeyValuePair<string, object?>("listener", listener));
 

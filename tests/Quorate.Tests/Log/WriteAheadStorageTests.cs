@@ -225,6 +225,15 @@ public sealed class FailingDisk : WriteAheadDisk
         base.Write(file, path, buffers, offset);
     }
 
+    public override void Write(SafeFileHandle file, string path, ReadOnlySpan<byte> bytes, long offset)
+    {
+        if (Next == Failure.ShortWrite)
+        {
+            throw new IOException("No space left on device");
+        }
+        base.Write(file, path, bytes, offset);
+    }
+
     public override void DataSync(SafeFileHandle file, string path)
     {
         if (Next == Failure.Sync)

@@ -23,6 +23,8 @@ static class NodeBinding
             PublicUrl = section.Value<Uri?>("public_url", null, Scalars.Url!, Scalars.UrlForm)?.ToString(),
             Tls = tls,
             History = section.Child("history") is { } history ? History(history) : new HistorySection(),
+            SignedState = SignedState(section, context, state),
+            Scrub = Scrub(section, defaults.Scrub),
             MaxBody = Positive(section, "max_body", defaults.MaxBody, 1 << 10, 1L << 30),
             MaxValue = Positive(section, "max_value", defaults.MaxValue, 1, 1L << 30),
             MaxEntriesPerCall = Whole(section, "max_entries_per_call", defaults.MaxEntriesPerCall, 1, 1_000_000),
@@ -99,6 +101,26 @@ static class NodeBinding
         }
         return address.ToString();
     }
+
+    /// <summary>What remembers signatures must not go back in time together with the logs.</summary>
+    static string? SignedState(Section section, BindingContext context, string? state)
+    {
+        if (section.Scalar("signed_state") is not { } scalar)
+        {
+            return null;
+        }
+        var path = context.FullPath(scalar.Text);
+        if (state is not null && (path + '/').StartsWith(state.TrimEnd('/') + '/', StringComparison.Ordinal))
+        {
+            section.Errors.Add(scalar, "must lie outside of node.state: restored together with the logs it would remember nothing");
+        }
+        return path;
+    }
+
+    static TimeSpan Scrub(Section section, TimeSpan fallback) =>
+        section.Scalar("scrub")?.Text == "0"
+            ? TimeSpan.Zero
+            : Duration(section, "scrub", fallback, TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650));
 
     public static bool TryAddress(Section section, YamlScalar scalar, BindingContext context, out ListenAddress address)
     {

@@ -1,0 +1,76 @@
+using Quorate.Core;
+using Quorate.Core.Merkle;
+using Quorate.Log.Indexing;
+using Quorate.Log.Storage;
+
+namespace Quorate.Log.Checking;
+
+/// <summary>
+/// Reads the frames of an open log again, so that cold damage is found while copies are still there: frame checks, values against their digests, entries
+/// against the leaves that the log answers with, and the tree of what was read against a signed head.
+/// </summary>
+sealed class LogScrub(LogIdentity identity, LogState state, ILogStorage storage, TimeProvider time)
+{
+    const int Step = 1 << 20;
+
+    internal async Task<long> RunAsync(long bytesPerSecond, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bytesPerSecond);
+        if (storage.ReadAgain() is not { } frames || state.Snapshot is not { } snapshot)
+        {
+            return 0;
+        }
+        var tree = new GrowingTree();
+        var (bytes, pending) = (0L, 0L);
+        var head = snapshot.Head;
+        foreach (var stored in frames)
+        {
+            Check(stored, tree, head);
+            bytes += stored.Payload.Length;
+            pending += stored.Payload.Length;
+            if (pending >= Math.Min(Step, bytesPerSecond))
+            {
+                await Task.Delay(TimeSpan.FromSeconds((double)pending / bytesPerSecond), time, cancellationToken);
+                pending = 0;
+            }
+        }
+        if (tree.Size == head.TreeSize && tree.Root() != head.LogRoot)
+        {
+            throw Damaged($"the stored entries do not have the log root of the head of size {head.TreeSize}");
+        }
+        return bytes;
+    }
+
+    void Check(in StoredFrame stored, GrowingTree tree, LogHead head)
+    {
+        if (!LogFrame.TryRead(stored.Payload, out var frame, out var error))
+        {
+            throw Damaged($"{storage.Describe(stored.Position)}: a frame is not one of ours: {error}");
+        }
+        foreach (var item in frame!)
+        {
+            var record = item.Record;
+            if (
+                record.HasValue
+                && Sha256Digest.HashData(stored.Payload.Span.Slice(item.Offset + (int)record.ValueDistance, (int)record.ValueLength))
+                    != record.Digest
+            )
+            {
+                throw Damaged($"{storage.Describe(stored.Position + item.Offset)}: a value does not have the digest of its record");
+            }
+            // Behind the head that was the newest when this began, entries come and go.
+            if (frame.Kind == FrameKind.Values || tree.Size >= head.TreeSize)
+            {
+                continue;
+            }
+            var leaf = TreeHash.EntryLeaf(item.Key.Span, record.Digest);
+            if (leaf != state.Tree.Leaf(tree.Size))
+            {
+                throw Damaged($"{storage.Describe(stored.Position + item.Offset)}: entry {tree.Size} does not have the leaf that the log answers with");
+            }
+            tree.Append(leaf);
+        }
+    }
+
+    LogDamagedException Damaged(string what) => new($"log {identity.Id}: {what}", storage.Folder);
+}
