@@ -29,6 +29,10 @@ public readonly record struct LogId
         return ok;
     }
 
+    /// <summary>The 32 bytes.</summary>
+    public Sha256Digest ToDigest() =>
+        Sha256Digest.TryParseHex(Text, out var digest) ? digest : throw new InvalidOperationException("the default value is no log's ID");
+
     public override string ToString() => Text;
 }
 

@@ -42,7 +42,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
     /// <exception cref="LogDamagedException">The files are not what was written.</exception>
     public static Task<MirroredLog> OpenAsync(MirroredLogOptions options, CancellationToken cancellationToken)
     {
-        var storage = WriteAheadStorage.Open(options.Folder, options.Identity.Id);
+        var storage = WriteAheadStorage.Open(options.Folder, options.Identity.Id, options.SegmentBytes);
         LogIdentityFile.Ensure(options.Folder, options.Identity);
         return OpenAsync(options, storage, cancellationToken);
     }

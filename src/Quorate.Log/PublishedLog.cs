@@ -48,7 +48,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
     public static Task<PublishedLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key, CancellationToken cancellationToken)
     {
         CheckKey(options, key);
-        var storage = WriteAheadStorage.Open(options.Folder, options.Identity.Id);
+        var storage = WriteAheadStorage.Open(options.Folder, options.Identity.Id, options.SegmentBytes);
         LogIdentityFile.Ensure(options.Folder, options.Identity);
         return OpenAsync(options, key, storage, cancellationToken);
     }

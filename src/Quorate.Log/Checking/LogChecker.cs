@@ -1,4 +1,3 @@
-using Quorate.Core;
 using Quorate.Log.Storage;
 
 namespace Quorate.Log.Checking;
@@ -34,7 +33,7 @@ public static class LogChecker
         };
         try
         {
-            using var scan = FrameScan.Open(full, Digest(known), disk);
+            using var scan = FrameScan.Open(full, known.Id.ToDigest(), disk);
             using var checks = new FrameChecks(known, scan);
             try
             {
@@ -160,9 +159,6 @@ public static class LogChecker
     }
 
     static bool IsInMirrors(string folder) => Path.GetFileName(Path.GetDirectoryName(folder)) == "mirrors";
-
-    static Sha256Digest Digest(LogIdentity identity) =>
-        Sha256Digest.TryParseHex(identity.Id.Text, out var digest) ? digest : throw new ArgumentException("not a log ID", nameof(identity));
 
     static LogDamage Of(LogDamagedException e, string folder) => new(e.File ?? folder, e.Offset, e.Finding, IsDerived: false);
 }

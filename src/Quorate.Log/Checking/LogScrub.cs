@@ -66,7 +66,9 @@ sealed class LogScrub(LogIdentity identity, LogState state, ILogStorage storage,
             var leaf = TreeHash.EntryLeaf(item.Key.Span, record.Digest);
             if (leaf != state.Tree.Leaf(tree.Size))
             {
-                throw Damaged($"{storage.Describe(stored.Position + item.Offset)}: entry {tree.Size} does not have the leaf that the log answers with");
+                throw Damaged(
+                    $"{storage.Describe(stored.Position + item.Offset)}: entry {tree.Size} does not have the leaf that the log answers with"
+                );
             }
             tree.Append(leaf);
         }

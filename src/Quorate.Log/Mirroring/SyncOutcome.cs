@@ -46,6 +46,9 @@ public sealed record MirroredLogOptions
     /// <summary>The mirror's own folder, see <see cref="StateDirectory.MirrorFolder"/>.</summary>
     public required string Folder { get; init; }
 
+    /// <summary>A new segment of the write-ahead file begins once the last one is this long.</summary>
+    public long SegmentBytes { get; init; } = Storage.WriteAheadStorage.DefaultSegmentBytes;
+
     public HistoryWindow History { get; init; } = HistoryWindow.Default;
 
     /// <summary>Values fetched at a time.</summary>

@@ -32,6 +32,9 @@ public sealed record PublishedLogOptions
     /// <summary>The log's own folder, see <see cref="StateDirectory.PublishedFolder"/>.</summary>
     public required string Folder { get; init; }
 
+    /// <summary>A new segment of the write-ahead file begins once the last one is this long.</summary>
+    public long SegmentBytes { get; init; } = Storage.WriteAheadStorage.DefaultSegmentBytes;
+
     /// <summary>
     /// Folder outside of all backups that remembers what was signed, so that an older copy of the log is refused; null: nothing remembers.
     /// </summary>

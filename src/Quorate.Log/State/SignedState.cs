@@ -56,8 +56,7 @@ sealed class SignedState : IDisposable
         try
         {
             disk.DirectorySync(folder);
-            Sha256Digest.TryParseHex(identity.Id.Text, out var log);
-            var state = new SignedState(path, file, log, disk, time);
+            var state = new SignedState(path, file, identity.Id.ToDigest(), disk, time);
             state.Read(identity);
             return opened = state;
         }

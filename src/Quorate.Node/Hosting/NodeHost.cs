@@ -160,7 +160,7 @@ public sealed partial class NodeHost : IAsyncDisposable
         _scrub = new ScrubService(
             () => Context.Configuration,
             _state.Path,
-            Context.Logs,
+            Context.Registry,
             _metrics,
             _options.Time,
             _options.Logging.CreateLogger<ScrubService>()

@@ -4,7 +4,6 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Quorate.Core.Files;
 using Quorate.Log;
-using Quorate.Log.Storage;
 using Quorate.Node.Configuration;
 using Quorate.Node.Telemetry;
 

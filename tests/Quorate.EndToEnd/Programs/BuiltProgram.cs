@@ -9,6 +9,8 @@ static class BuiltProgram
 
     public static string QuoratedDll { get; } = Find("Quorate.Node", "quorated.dll");
 
+    public static string CrashWorkerDll { get; } = Find("Quorate.CrashWorker", "Quorate.CrashWorker.dll");
+
     /// <summary>Runs <c>quorate</c> to its end.</summary>
     public static Task<ProgramResult> QuorateAsync(params string[] arguments) =>
         RunningProgram.RunAsync("dotnet", [QuorateDll, .. arguments]);

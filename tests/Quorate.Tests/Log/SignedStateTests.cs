@@ -1,6 +1,5 @@
 using FsCheck;
 using FsCheck.Fluent;
-using Quorate.Core;
 using Quorate.Log;
 using Quorate.Log.Storage;
 using Xunit;
@@ -118,7 +117,7 @@ public sealed class SignedStateTests : IDisposable
     {
         await SubmitAsync("a");
         var head = Newest()!;
-        Sha256Digest.TryParseHex(_fixture.Identity.Id.Text, out var log);
+        var log = _fixture.Identity.Id.ToDigest();
         var record = new byte[512];
         SignedState.WriteRecord(record, 7, log, head);
         Assert.True(SignedState.TryReadRecord(record, log, out var counter, out var read));
@@ -137,7 +136,7 @@ public sealed class SignedStateTests : IDisposable
 
     LogHead? Newest()
     {
-        Sha256Digest.TryParseHex(_fixture.Identity.Id.Text, out var log);
+        var log = _fixture.Identity.Id.ToDigest();
         using var file = File.OpenHandle(Record, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         var bytes = new byte[1024];
         var length = RandomAccess.Read(file, bytes, 0);
