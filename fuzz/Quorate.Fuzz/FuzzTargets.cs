@@ -13,6 +13,7 @@ public static class FuzzTargets
         new Nix32Target(),
         new MapEntryJsonTarget(),
         new MapProofTarget(),
+        new MapImageTarget(),
         new MerkleProofTarget(),
         new MisbehaviourProofTarget(),
         new PrivateKeyFileTarget(),

@@ -98,3 +98,44 @@ sealed class MapProofTarget : IFuzzTarget
         return new MapProof(sideNodes, leaf, mask, count);
     }
 }
+
+/// <summary>What passes for an image of a map is written again byte for byte. Input: an image without its checksum.</summary>
+sealed class MapImageTarget : IFuzzTarget
+{
+    public string Name => "map-image";
+
+    public IEnumerable<byte[]> Seeds =>
+        ((int[])[0, 1, 2, 9]).Select(keys =>
+        {
+            using var map = SparseMap.Build([
+                .. Enumerable.Range(0, keys).Select(i => MapInsertion.Of([(byte)i], Sha256Digest.HashData([(byte)i]), (ulong)i)),
+            ]);
+            return Image(map.Published)[..^Sha256Digest.Size];
+        });
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        byte[] image = [.. input, .. Sha256Digest.HashData(input).AsSpan()];
+        SparseMap map;
+        try
+        {
+            map = SparseMap.Load(new MemoryStream(image), new MapLeafList());
+        }
+        catch (MalformedException)
+        {
+            return;
+        }
+        using (map)
+        {
+            FuzzException.ThrowUnless(Image(map.Published).AsSpan().SequenceEqual(image), "an accepted image is written differently");
+            using var then = map.Published.At(map.Published.TreeSize / 2);
+        }
+    }
+
+    static byte[] Image(MapVersion version)
+    {
+        using var stream = new MemoryStream();
+        FuzzException.ThrowUnless(version.TrySave(stream, CancellationToken.None), "the map is closed");
+        return stream.ToArray();
+    }
+}

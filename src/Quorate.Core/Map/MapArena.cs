@@ -64,6 +64,21 @@ sealed unsafe class MapArena
         return _end++;
     }
 
+    /// <summary>The number of the next block that was never in use.</summary>
+    public uint NextNew => _end;
+
+    /// <summary>Up to that many blocks that were never in use, one behind the other, with undefined content. Writer only.</summary>
+    public Span<MapBlock> AllocateRun(int count)
+    {
+        if (_end >> ChunkBits == _chunks.Length)
+        {
+            AddChunk();
+        }
+        var run = new Span<MapBlock>(At(_end), Math.Min(count, ChunkBlocks - (int)(_end % ChunkBlocks)));
+        _end += (uint)run.Length;
+        return run;
+    }
+
     /// <summary>Gives a block back for the next <see cref="Allocate"/>. Writer only.</summary>
     public void Free(uint number)
     {

@@ -128,6 +128,10 @@ public sealed unsafe partial class SparseMap
                 }
                 isRight = MapPath.Bit(in path, Math.Min(common, depth + MapEdge.MaxSteps));
             }
+            if (common < depth)
+            {
+                throw new MapDamagedException($"the leaf of entry {leaf.Newest} is not where its path leads");
+            }
             *edge = NewBranching(depth, common, start);
             var block = _arena.At(edge->Block);
             *(isRight ? &block->Right : &block->Left) = leaf;

@@ -25,6 +25,12 @@ static class MapPath
         return unchecked((uint)(word << (depth - 8 * start) >> 32));
     }
 
+    /// <summary>The first <paramref name="depth"/> bits of a word; all of them beyond 64.</summary>
+    public static ulong WordMask(int depth) => ~BitsAt(ulong.MaxValue, depth);
+
+    /// <summary>Bits moved down to a depth; none of them are left beyond 64.</summary>
+    public static ulong BitsAt(ulong bits, int depth) => depth >= 64 ? 0 : bits >> depth;
+
     /// <summary>How many leading bits two paths share; 256 when they are equal.</summary>
     public static int CommonBits(in Sha256Digest left, in Sha256Digest right)
     {

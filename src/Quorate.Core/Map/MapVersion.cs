@@ -62,6 +62,28 @@ public class MapVersion
         }
     }
 
+    /// <summary>
+    /// Writes the version as one run of bytes, 88 a key, with their own SHA-256 at the end (docs/formats/map.md). The writer goes on meanwhile. False, with nothing written,
+    /// when the version is closed.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The map was disposed of.</exception>
+    public bool TrySave(Stream image, CancellationToken cancellationToken)
+    {
+        if (!TryEnter())
+        {
+            return false;
+        }
+        try
+        {
+            MapImage.Write(this, image, cancellationToken);
+            return true;
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
     internal void Leave()
     {
         if (Interlocked.Decrement(ref _state) == Closed)

@@ -105,6 +105,26 @@ public sealed unsafe partial class SparseMap : IDisposable
         }
     }
 
+    /// <summary>The published map that <see cref="MapVersion.TrySave"/> wrote. The stream is left behind the image's last byte.</summary>
+    /// <param name="leaves">Gives back what had been inserted.</param>
+    /// <param name="budget">Bytes of replaced blocks to keep for readers of earlier versions.</param>
+    /// <exception cref="MalformedException">The bytes are not such an image, or not all of it.</exception>
+    public static SparseMap Load(Stream image, IMapLeaves leaves, long budget = DefaultBudget)
+    {
+        var map = new SparseMap(leaves, budget);
+        try
+        {
+            (*map.Root, map._stagedCount, var treeSize) = MapImage.Read(image, map._arena);
+            map.Publish(treeSize);
+            return map;
+        }
+        catch
+        {
+            map.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>
     /// Adds a batch, in any order, to what is staged. After an exception only <see cref="Revert"/> is possible. Writer only.
     /// </summary>
