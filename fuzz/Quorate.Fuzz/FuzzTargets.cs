@@ -16,6 +16,7 @@ public static class FuzzTargets
         new MapImageTarget(),
         new MerkleProofTarget(),
         new MisbehaviourProofTarget(),
+        new AddCheckpointTarget(),
         new PrivateKeyFileTarget(),
         new PublicKeyFileTarget(),
         new NixCacheKeyTarget(),

@@ -60,6 +60,13 @@ public abstract class LogView : ILogView
         return State.Tree.InclusionProof(index, treeSize);
     }
 
+    /// <summary>The root of the log's first <paramref name="treeSize"/> entries. Throws <see cref="ArgumentOutOfRangeException"/> beyond the head.</summary>
+    public Sha256Digest LogRootAt(ulong treeSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(treeSize, Head?.TreeSize ?? 0);
+        return State.Tree.Root(treeSize);
+    }
+
     public IReadOnlyList<Sha256Digest> ConsistencyProof(ulong first, ulong second) =>
         Consistency(State.Tree, first, second, Head?.TreeSize ?? 0);
 

@@ -95,8 +95,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
             switch (outcome)
             {
                 case SyncOutcome.Misbehaving found:
-                    MisbehaviourStore.Write(Path.Combine(_options.Folder, MisbehaviourStore.FileName), found.Evidence, Identity.Key);
-                    _misbehaviour = found.Evidence;
+                    Keep(found.Evidence);
                     return outcome;
                 case SyncOutcome.Advanced:
                     RaiseAdvanced();
@@ -107,6 +106,29 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
                 await RetryMissingAsync(session.Values, limits, cancellationToken);
             }
             return outcome with { Faults = session.Faults() };
+        }
+        finally
+        {
+            _oneSync.Release();
+        }
+    }
+
+    /// <summary>
+    /// Compares what the log signed for others with what was verified here; a difference is misbehaviour, and is kept as such. Says nothing of trees
+    /// that are larger than the verified one.
+    /// </summary>
+    /// <param name="trees">Signed by the log: each signature has been verified.</param>
+    public async Task<Misbehaviour?> CompareAsync(IReadOnlyList<SignedTree> trees, CancellationToken cancellationToken)
+    {
+        await _oneSync.WaitAsync(cancellationToken);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_misbehaviour is null && HeadChecks.Among(trees, Head, State.Tree, _options.Time.GetUtcNow()) is { } found)
+            {
+                Keep(found);
+            }
+            return _misbehaviour;
         }
         finally
         {
@@ -130,6 +152,12 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
         {
             _oneSync.Release();
         }
+    }
+
+    void Keep(Misbehaviour found)
+    {
+        MisbehaviourStore.Write(Path.Combine(_options.Folder, MisbehaviourStore.FileName), found, Identity.Key);
+        _misbehaviour = found;
     }
 
     static Misbehaviour? ReadMisbehaviour(MirroredLogOptions options)

@@ -33,6 +33,35 @@ static class HeadChecks
         return head.MhTreeSize <= whole.MhTreeSize ? LastLeaf(head, state.MapHistory, now) : null;
     }
 
+    /// <summary>A contradiction among signed trees, or between one of them and the tree under <paramref name="whole"/>.</summary>
+    internal static Misbehaviour? Among(IReadOnlyList<SignedTree> trees, LogHead? whole, MerkleTree tree, DateTimeOffset now)
+    {
+        for (var i = 0; i < trees.Count; i++)
+        {
+            for (var j = 0; j < i; j++)
+            {
+                if (Misbehaviour.Between(trees[j], trees[i], now) is { } between)
+                {
+                    return between;
+                }
+            }
+            var size = trees[i].TreeSize;
+            if (whole is null || size > whole.TreeSize || size == 0)
+            {
+                continue;
+            }
+            if (Misbehaviour.Between(trees[i], whole, now) is { } same)
+            {
+                return same;
+            }
+            if (size < whole.TreeSize && tree.Root(size) is var root && root != trees[i].LogRoot)
+            {
+                return Rewritten(MisbehaviourKind.RewrittenLog, trees[i], whole, root, tree, size, whole.TreeSize, now);
+            }
+        }
+        return null;
+    }
+
     /// <summary>Whether the map-history log ends with the head's map root. The tree must hold the head's leaves.</summary>
     internal static Misbehaviour? LastLeaf(LogHead head, MerkleTree history, DateTimeOffset now)
     {

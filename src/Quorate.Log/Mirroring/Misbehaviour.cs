@@ -53,7 +53,8 @@ public sealed record Misbehaviour(
     public static Misbehaviour? Between(SignedTree a, SignedTree b, DateTimeOffset now)
     {
         MisbehaviourKind? kind =
-            a.TreeSize == b.TreeSize && a.LogRoot != b.LogRoot ? MisbehaviourKind.TwoLogRoots
+            !AreOneLog(a, b) ? null
+            : a.TreeSize == b.TreeSize && a.LogRoot != b.LogRoot ? MisbehaviourKind.TwoLogRoots
             : a is not SignedTree.OfHead { Head: var x } || b is not SignedTree.OfHead { Head: var y } ? null
             : x.TreeSize == y.TreeSize && x.MapRoot != y.MapRoot ? MisbehaviourKind.TwoMapRoots
             : x.MhTreeSize == y.MhTreeSize && (x.MhRoot != y.MhRoot || x.MapRoot != y.MapRoot) ? MisbehaviourKind.TwoMapHistoryRoots
@@ -97,6 +98,10 @@ public sealed record Misbehaviour(
         {
             return earlier;
         }
+        if (Earlier is not null && !AreOneLog(Earlier, Later))
+        {
+            return Verification.Reject("two-logs", "the checkpoints are of two logs: their origins differ");
+        }
         return (Kind, Earlier, Later) switch
         {
             (MisbehaviourKind.TwoLogRoots, { } e, _) => Contradiction(e.TreeSize == Later.TreeSize && e.LogRoot != Later.LogRoot),
@@ -106,6 +111,10 @@ public sealed record Misbehaviour(
             _ => Verification.Reject("incomplete", $"{Kind} needs other signatures than those at hand"),
         };
     }
+
+    /// <summary>A key makes the heads of one log only; its checkpoints say themselves of which.</summary>
+    static bool AreOneLog(SignedTree a, SignedTree b) =>
+        a is not SignedTree.OfCheckpoint x || b is not SignedTree.OfCheckpoint y || x.Checkpoint.Origin == y.Checkpoint.Origin;
 
     Verification VerifyOne(LogHead head) =>
         Kind switch

@@ -21,6 +21,9 @@ public static class MisbehaviourProof
     const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss'Z'";
     const int MaxNodes = 256;
 
+    /// <summary>A checkpoint with its extension lines and one signature.</summary>
+    const int MaxNoteBytes = 32 << 10;
+
     static readonly (MisbehaviourKind Kind, string Name)[] s_kinds =
     [
         (MisbehaviourKind.TwoLogRoots, "two-log-roots"),
@@ -164,11 +167,17 @@ public static class MisbehaviourProof
                 CultureInfo.InvariantCulture,
                 $"head {h.TreeSize} {Base64(h.LogRoot)} {Base64(h.MapRoot)} {h.MhTreeSize} {Base64(h.MhRoot)} {Base64(h.Signature.Span)}"
             ),
+            SignedTree.OfCheckpoint checkpoint => $"checkpoint {Base64(checkpoint.Note.Bytes.Span)}",
             _ => throw new InvalidOperationException("unreachable: the hierarchy is closed"),
         };
 
     static SignedTree Statement(ProofLines lines, string text)
     {
+        const string checkpoint = "checkpoint ";
+        if (text.StartsWith(checkpoint, StringComparison.Ordinal))
+        {
+            return SignedTree.OfCheckpoint.Parse(lines.Bytes(text[checkpoint.Length..], MaxNoteBytes));
+        }
         var fields = text.StartsWith("head ", StringComparison.Ordinal)
             ? lines.Fields(text["head ".Length..], 6)
             : throw lines.Wrong("a signed head");

@@ -5,7 +5,9 @@ using Quorate.Core;
 using Quorate.Core.Map;
 using Quorate.Core.Merkle;
 using Quorate.Crypto;
+using Quorate.Crypto.Notes;
 using Quorate.Log;
+using Quorate.Log.Tiles;
 using Quorate.Tests.Core.Map;
 using Xunit;
 
@@ -121,6 +123,17 @@ public sealed class MisbehaviourProofTests
             fork.Root(3),
             fork.ConsistencyProof(3, 8)
         );
+        yield return Misbehaviour.Between(Head(tree, 5, 1), Note(fork, 5), s_found)!;
+        yield return Misbehaviour.Between(Note(tree, 5), Note(fork, 5), s_found)!;
+        yield return new Misbehaviour(
+            MisbehaviourKind.RewrittenLog,
+            Note(tree, 3),
+            Note(fork, 8),
+            fork.Root(3),
+            fork.ConsistencyProof(3, 8),
+            null,
+            s_found
+        );
         var (history, other) = (Tree(4, "history"), Tree(4, "other"));
         yield return Rewritten(
             MisbehaviourKind.RewrittenMapHistory,
@@ -167,6 +180,17 @@ public sealed class MisbehaviourProofTests
         Sha256Digest actual,
         IReadOnlyList<Sha256Digest> proof
     ) => new(kind, earlier, later, actual, proof, null, s_found);
+
+    [Fact]
+    public void Between_checkpoints_of_two_origins_is_no_contradiction() =>
+        Assert.Null(Misbehaviour.Between(Note(Tree(5), 5), Note(Tree(5, "fork"), 5, "log.example/other"), s_found));
+
+    static SignedTree.OfCheckpoint Note(MerkleTree tree, ulong size, string origin = "log.example/a")
+    {
+        var text = new Checkpoint(origin, size, tree.Root(size)).ToText();
+        var signer = new NoteSigner(origin, s_key);
+        return SignedTree.OfCheckpoint.From(SignedNote.Create(text, [signer.Sign(text)]), s_key.PublicKey)!;
+    }
 
     static MerkleTree Tree(int leaves, string salt = "")
     {
