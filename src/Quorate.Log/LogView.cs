@@ -11,7 +11,7 @@ namespace Quorate.Log;
 /// The read side that published logs and mirrors share. Readers take one snapshot and use nothing beyond it; no member takes a lock but for maps of
 /// earlier heads. A disk that no longer gives what was written shows as <see cref="LogDamagedException"/>.
 /// </summary>
-public abstract class LogView : ILogView
+public abstract partial class LogView : ILogView
 {
     /// <summary><see cref="EntriesOf"/> gives no more self-divergences of a key: a hostile log may consist of nothing else.</summary>
     public const int MaxLaterEntries = 1000;

@@ -1,8 +1,10 @@
 using System.Threading.Channels;
 using Quorate.Crypto;
+using Quorate.Crypto.Notes;
 using Quorate.Log.Indexing;
 using Quorate.Log.Sequencing;
 using Quorate.Log.Storage;
+using Quorate.Log.Tiles;
 
 namespace Quorate.Log;
 
@@ -10,9 +12,10 @@ namespace Quorate.Log;
 /// A log of which this node is the only writer. Submitters hash their items and queue them; one sequencer turns whatever waits into a batch, signs
 /// a head over it and makes both durable with one sync. Only then does anyone see the head.
 /// </summary>
-public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
+public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAsyncDisposable
 {
     readonly PublishedLogOptions _options;
+    readonly Ed25519PrivateKey _key;
     readonly Channel<SubmitRequest> _queue;
     readonly Sequencer _sequencer;
     SignedState? _signed;
@@ -23,6 +26,8 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
     PublishedLog(PublishedLogOptions options, Ed25519PrivateKey key, ILogStorage storage)
         : base(options.Identity, storage, options.History, options.Time, isMirror: false)
     {
+        VerifierKey = NoteVerifierKey.Ed25519(options.Origin!, key.PublicKey);
+        _key = key;
         _options = options;
         _queue = Channel.CreateBounded<SubmitRequest>(
             new BoundedChannelOptions(options.MaxQueuedSubmits) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait }
@@ -35,6 +40,12 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
 
     public new LogHead Head => base.Head!;
 
+    /// <inheritdoc/>
+    public string Origin => VerifierKey.Name;
+
+    /// <inheritdoc/>
+    public NoteVerifierKey VerifierKey { get; }
+
     /// <summary>Self-divergences since the log was opened.</summary>
     public ulong SelfDivergences => Volatile.Read(ref _selfDivergences);
 
@@ -45,6 +56,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
     /// <param name="key">Must stay undisposed as long as the log is open; it is not disposed with it.</param>
     /// <exception cref="LogKeyException">The private key is not the one that the log's identity names.</exception>
     /// <exception cref="LogDamagedException">The files are not what was written.</exception>
+    /// <exception cref="LogOriginException">The log was created with another origin.</exception>
     public static Task<PublishedLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key, CancellationToken cancellationToken)
     {
         CheckKey(options, key);
@@ -53,7 +65,10 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
         return OpenAsync(options, key, storage, cancellationToken);
     }
 
-    /// <summary>The same over another storage, which the log disposes of.</summary>
+    /// <summary>
+    /// The same over another storage, which the log disposes of. A storage with a folder keeps the origin there; with another one, whoever opens the
+    /// log must state the same origin each time.
+    /// </summary>
     public static async Task<PublishedLog> OpenAsync(
         PublishedLogOptions options,
         Ed25519PrivateKey key,
@@ -67,7 +82,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
         {
             CheckKey(options, key);
             options.Validate();
-            log = new PublishedLog(options, key, storage);
+            log = new PublishedLog(options with { Origin = LogOrigin.Establish(options, storage.Folder) }, key, storage);
             signed = options.SignedState is { } folder
                 ? SignedState.Open(folder, options.Identity, WriteAheadDisk.Real, options.Time)
                 : null;
@@ -82,6 +97,10 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
             {
                 await log._sequencer.CreateAsync(cancellationToken);
             }
+            else
+            {
+                log.CheckOrigin(log.VerifierKey);
+            }
             signed?.NoteDurably(log.Head);
             (log._signed, log._sequencer.Signed) = (signed, signed);
             log._running = Task.Run(() => log._sequencer.RunAsync(log._queue.Reader), CancellationToken.None);
@@ -95,6 +114,8 @@ public sealed class PublishedLog : LogView, IPublishedLog, IAsyncDisposable
             throw;
         }
     }
+
+    public PublishedCheckpoint CheckpointAt(ulong number) => CheckpointAt(number, VerifierKey, _key);
 
     public async Task<SubmitResult> SubmitAsync(IReadOnlyList<SubmitItem> items, CancellationToken cancellationToken)
     {

@@ -12,6 +12,7 @@ sealed class LogFrameTarget : IFuzzTarget
     public IEnumerable<byte[]> Seeds =>
         [
             Payload(FrameKind.Head, 2, withLeaves: true),
+            Payload(FrameKind.Head, 1, withLeaves: true, withCheckpoint: true),
             Payload(FrameKind.Fetched, 1, withLeaves: false),
             Payload(FrameKind.Values, 0, false),
         ];
@@ -30,13 +31,23 @@ sealed class LogFrameTarget : IFuzzTarget
             ReadOnlyMemory<byte>? value = item.Record.HasValue ? payload.AsMemory(at, (int)item.Record.ValueLength) : null;
             entries.Add(new FrameEntry(item.Key, item.Record.Digest, value));
         }
-        var again = new byte[LogFrame.Size(frame.Kind, frame.MapHistoryLeaves.Length, entries)];
+        var again = new byte[LogFrame.Size(frame.Kind, frame.MapHistoryLeaves.Length, entries, frame.CheckpointSignature)];
         var offsets = new int[entries.Count];
-        LogFrame.Write(again, frame.Kind, frame.FirstIndex, frame.Time, frame.Head, frame.MapHistoryLeaves, entries, offsets);
+        LogFrame.Write(
+            again,
+            frame.Kind,
+            frame.FirstIndex,
+            frame.Time,
+            frame.Head,
+            frame.MapHistoryLeaves,
+            entries,
+            offsets,
+            frame.CheckpointSignature
+        );
         FuzzException.ThrowUnless(again.AsSpan().SequenceEqual(input), "an accepted payload is not what its content is written as");
     }
 
-    static byte[] Payload(FrameKind kind, int count, bool withLeaves)
+    static byte[] Payload(FrameKind kind, int count, bool withLeaves, bool withCheckpoint = false)
     {
         var zero = Sha256Digest.Zero;
         var entries = Enumerable
@@ -45,8 +56,9 @@ sealed class LogFrameTarget : IFuzzTarget
             .ToList();
         var head = kind == FrameKind.Head ? new LogHead(zero, (ulong)count, zero, zero, 1, new byte[64]) : null;
         Sha256Digest[] leaves = withLeaves ? [zero] : [];
-        var payload = new byte[LogFrame.Size(kind, leaves.Length, entries)];
-        LogFrame.Write(payload, kind, 0, DateTimeOffset.UnixEpoch, head, leaves, entries, new int[count]);
+        var signature = withCheckpoint ? new byte[LogFrame.CheckpointSignatureSize] : [];
+        var payload = new byte[LogFrame.Size(kind, leaves.Length, entries, signature)];
+        LogFrame.Write(payload, kind, 0, DateTimeOffset.UnixEpoch, head, leaves, entries, new int[count], signature);
         return payload;
     }
 }

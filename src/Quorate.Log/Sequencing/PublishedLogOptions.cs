@@ -40,6 +40,12 @@ public sealed record PublishedLogOptions
     /// </summary>
     public string? SignedState { get; init; }
 
+    /// <summary>The origin of the log's checkpoints as configured; null takes what the log was created with. It can never be changed.</summary>
+    public string? Origin { get; init; }
+
+    /// <summary>What a log gets at its creation when <see cref="Origin"/> is null; null for <c>logs/&lt;log ID&gt;</c>.</summary>
+    public string? DefaultOrigin { get; init; }
+
     public DivergencePolicy Divergence { get; init; } = DivergencePolicy.Append;
 
     /// <summary>Null: values are compared by digest.</summary>

@@ -5,6 +5,7 @@ using Quorate.Core.Merkle;
 using Quorate.Crypto;
 using Quorate.Log.Indexing;
 using Quorate.Log.Storage;
+using Quorate.Log.Tiles;
 
 namespace Quorate.Log.Sequencing;
 
@@ -94,7 +95,11 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
             var offsets = new int[entries.Count];
             var position = await FrameAppender.AppendAsync(
                 storage,
-                new FrameContent(FrameKind.Head, firstIndex, time, head, [leaf], entries),
+                new FrameContent(FrameKind.Head, firstIndex, time, head, [leaf], entries)
+                {
+                    // Of the same tree, in the same commit: there is never a head without its checkpoint.
+                    CheckpointSignature = key.Sign(Checkpoint.Of(options.Origin!, head).ToText()),
+                },
                 offsets,
                 cancellationToken
             );

@@ -1,7 +1,9 @@
 using Quorate.Crypto;
+using Quorate.Crypto.Notes;
 using Quorate.Log.Indexing;
 using Quorate.Log.Sequencing;
 using Quorate.Log.Storage;
+using Quorate.Log.Tiles;
 
 namespace Quorate.Log.Sharing;
 
@@ -9,13 +11,14 @@ namespace Quorate.Log.Sharing;
 /// A published log that several nodes have open. Each follows its frames, answers readers from what it derives of them, and takes submits into the common
 /// queue; one of them at a time sequences it (docs/adr/shared-log-in-postgresql.md).
 /// </summary>
-public sealed class SharedLog : LogView, IPublishedLog, IAsyncDisposable
+public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsyncDisposable
 {
     /// <summary>How long closing waits for answers to what was submitted.</summary>
     static readonly TimeSpan s_lastAnswers = TimeSpan.FromSeconds(20);
 
     readonly PublishedLogOptions _options;
     readonly ISharedLogStorage _storage;
+    readonly Ed25519PrivateKey _key;
     readonly Outbox _outbox;
     readonly SharedLogMember _member;
     readonly CancellationTokenSource _stopping = new();
@@ -26,12 +29,19 @@ public sealed class SharedLog : LogView, IPublishedLog, IAsyncDisposable
     SharedLog(PublishedLogOptions options, SharedLogOptions sharing, Ed25519PrivateKey key, ISharedLogStorage storage)
         : base(options.Identity, storage, options.History, options.Time, isMirror: false)
     {
-        (_options, _storage) = (options, storage);
+        (_options, _storage, _key) = (options, storage, key);
+        VerifierKey = NoteVerifierKey.Ed25519(options.Origin!, key.PublicKey);
         _outbox = new Outbox(options, sharing, storage) { Sent = () => _member!.Wake(), Diverged = OnDiverged };
         _member = new SharedLogMember(State, options, sharing, key, storage, _outbox) { Advanced = RaiseAdvanced };
     }
 
     public new LogHead Head => base.Head!;
+
+    /// <inheritdoc/>
+    public string Origin => VerifierKey.Name;
+
+    /// <inheritdoc/>
+    public NoteVerifierKey VerifierKey { get; }
 
     /// <summary>This node sequences the log now, as far as it knows.</summary>
     public bool IsSequencer => _member.IsSequencer;
@@ -54,6 +64,7 @@ public sealed class SharedLog : LogView, IPublishedLog, IAsyncDisposable
     /// <param name="key">Must stay undisposed as long as the log is open; it is not disposed with it.</param>
     /// <param name="storage">Disposed with the log, and when it cannot be opened.</param>
     /// <exception cref="LogKeyException">The private key is not the one that the log's identity names.</exception>
+    /// <exception cref="LogOriginException">The log was created with another origin than this node's; all must be configured with the same.</exception>
     /// <exception cref="LogDamagedException">The frames are not what was written.</exception>
     /// <exception cref="LogStorageException">The database does not answer.</exception>
     public static async Task<SharedLog> OpenAsync(
@@ -70,7 +81,7 @@ public sealed class SharedLog : LogView, IPublishedLog, IAsyncDisposable
             PublishedLog.CheckKey(options, key);
             options.Validate();
             sharing.Validate();
-            log = new SharedLog(options, sharing, key, storage);
+            log = new SharedLog(options with { Origin = LogOrigin.Establish(options, folder: null) }, sharing, key, storage);
             // Hashing a large log takes a while: not on the caller's thread.
             await Task.Run(() => Replay.Run(log.State, storage, options.Identity, cancellationToken), cancellationToken);
             if (log.State.StagedFrom is not null)
@@ -78,6 +89,7 @@ public sealed class SharedLog : LogView, IPublishedLog, IAsyncDisposable
                 throw Replay.Damaged(options.Identity, "there are entries that no head covers, which only a mirror has");
             }
             await log._member.CreateAsync(cancellationToken);
+            log.CheckOrigin(log.VerifierKey);
             log._outbox.Start();
             log._running = Task.Run(() => log._member.RunAsync(log._stopping.Token), CancellationToken.None);
             return log;
@@ -89,6 +101,8 @@ public sealed class SharedLog : LogView, IPublishedLog, IAsyncDisposable
             throw;
         }
     }
+
+    public PublishedCheckpoint CheckpointAt(ulong number) => CheckpointAt(number, VerifierKey, _key);
 
     public async Task<SubmitResult> SubmitAsync(IReadOnlyList<SubmitItem> items, CancellationToken cancellationToken)
     {

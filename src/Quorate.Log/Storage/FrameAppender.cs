@@ -11,7 +11,11 @@ sealed record FrameContent(
     LogHead? Head,
     Sha256Digest[] MapHistoryLeaves,
     IReadOnlyList<FrameEntry> Entries
-);
+)
+{
+    /// <summary>Of a head of ours; empty otherwise.</summary>
+    public ReadOnlyMemory<byte> CheckpointSignature { get; init; }
+}
 
 /// <summary>Encodes frames into pooled memory and hands them to the storage.</summary>
 static class FrameAppender
@@ -24,7 +28,7 @@ static class FrameAppender
         CancellationToken cancellationToken
     )
     {
-        var size = LogFrame.Size(content.Kind, content.MapHistoryLeaves.Length, content.Entries);
+        var size = LogFrame.Size(content.Kind, content.MapHistoryLeaves.Length, content.Entries, content.CheckpointSignature);
         if (size > WriteAheadFormat.MaxPayload)
         {
             throw new LogStorageException($"a frame of {size} bytes is over the limit of {WriteAheadFormat.MaxPayload}");
@@ -40,7 +44,8 @@ static class FrameAppender
                 content.Head,
                 content.MapHistoryLeaves,
                 content.Entries,
-                recordOffsets
+                recordOffsets,
+                content.CheckpointSignature
             );
             return await storage.AppendAsync(buffer.AsMemory(0, (int)size), cancellationToken);
         }

@@ -29,8 +29,15 @@ sealed class LogFrame
 {
     internal const int FixedSize = 32;
     internal const int HeadSize = 176;
+    internal const int CheckpointSignatureSize = 64;
+
+    /// <summary>Bytes of a head's payload that are enough for <see cref="TryReadHead"/>.</summary>
+    internal const int HeadPrefixSize = FixedSize + HeadSize + CheckpointSignatureSize;
     internal const int RecordSize = 42;
     internal const uint NoValue = uint.MaxValue;
+
+    /// <summary>In the second byte of a head's payload: the signature of the head's checkpoint follows the head.</summary>
+    const byte HasCheckpointSignature = 1;
 
     readonly ReadOnlyMemory<byte> _records;
     readonly int _recordsOffset;
@@ -46,6 +53,9 @@ sealed class LogFrame
     internal required int Count { get; init; }
     internal required DateTimeOffset Time { get; init; }
     internal required LogHead? Head { get; init; }
+
+    /// <summary>By the log's key, over the checkpoint of the same tree (64 bytes); empty in mirrors and where older versions wrote the frame.</summary>
+    internal required ReadOnlyMemory<byte> CheckpointSignature { get; init; }
     internal required Sha256Digest[] MapHistoryLeaves { get; init; }
 
     /// <summary>False, with the reason, unless <paramref name="payload"/> is exactly what <see cref="Write"/> makes.</summary>
@@ -53,7 +63,12 @@ sealed class LogFrame
     {
         frame = null;
         var span = payload.Span;
-        if (span.Length < FixedSize || span[0] is < 1 or > 3 || span[1..4].ContainsAnyExcept((byte)0))
+        if (
+            span.Length < FixedSize
+            || span[0] is < 1 or > 3
+            || span[1] > (span[0] == (byte)FrameKind.Head ? HasCheckpointSignature : 0)
+            || span[2..4].ContainsAnyExcept((byte)0)
+        )
         {
             error = "not a payload of a known kind";
             return false;
@@ -64,7 +79,8 @@ sealed class LogFrame
         var time = BinaryPrimitives.ReadInt64LittleEndian(span[16..]);
         var leaves = BinaryPrimitives.ReadUInt32LittleEndian(span[24..]);
         var records = BinaryPrimitives.ReadUInt32LittleEndian(span[28..]);
-        var recordsOffset = FixedSize + (kind == FrameKind.Head ? HeadSize : 0L) + leaves * (long)Sha256Digest.Size;
+        var headEnd = FixedSize + (kind == FrameKind.Head ? HeadSize : 0) + (span[1] == 0 ? 0 : CheckpointSignatureSize);
+        var recordsOffset = headEnd + leaves * (long)Sha256Digest.Size;
         if (
             recordsOffset + records > span.Length
             || count * (long)RecordSize > records
@@ -83,7 +99,8 @@ sealed class LogFrame
             Count = (int)count,
             Time = DateTimeOffset.FromUnixTimeMilliseconds(time),
             Head = kind == FrameKind.Head ? ReadHead(span.Slice(FixedSize, HeadSize)) : null,
-            MapHistoryLeaves = ReadLeaves(span[((int)recordsOffset - (int)leaves * Sha256Digest.Size)..(int)recordsOffset]),
+            CheckpointSignature = span[1] == 0 ? default : span.Slice(FixedSize + HeadSize, CheckpointSignatureSize).ToArray(),
+            MapHistoryLeaves = ReadLeaves(span[headEnd..(int)recordsOffset]),
         };
         if (!read.RecordsAreWhole(span.Length, out error))
         {
@@ -135,10 +152,37 @@ sealed class LogFrame
         return seen == Count && nextValue == payloadLength;
     }
 
-    /// <summary>Exact length of the payload that <see cref="Write"/> makes.</summary>
-    internal static long Size(FrameKind kind, int leaves, IReadOnlyList<FrameEntry> entries)
+    /// <summary>Reads no more of a payload than its head; false unless there is one.</summary>
+    /// <param name="payload">At least <see cref="HeadPrefixSize"/> bytes, or the whole payload.</param>
+    internal static bool TryReadHead(ReadOnlySpan<byte> payload, out LogHead? head, out ReadOnlyMemory<byte> checkpointSignature)
     {
-        long size = FixedSize + (kind == FrameKind.Head ? HeadSize : 0) + leaves * (long)Sha256Digest.Size;
+        head = null;
+        checkpointSignature = default;
+        if (payload.Length < FixedSize + HeadSize || payload[0] != (byte)FrameKind.Head || payload[1] > HasCheckpointSignature)
+        {
+            return false;
+        }
+        if (payload[1] != 0)
+        {
+            if (payload.Length < HeadPrefixSize)
+            {
+                return false;
+            }
+            checkpointSignature = payload.Slice(FixedSize + HeadSize, CheckpointSignatureSize).ToArray();
+        }
+        head = ReadHead(payload.Slice(FixedSize, HeadSize));
+        return true;
+    }
+
+    /// <summary>Exact length of the payload that <see cref="Write"/> makes.</summary>
+    internal static long Size(
+        FrameKind kind,
+        int leaves,
+        IReadOnlyList<FrameEntry> entries,
+        ReadOnlyMemory<byte> checkpointSignature = default
+    )
+    {
+        long size = FixedSize + (kind == FrameKind.Head ? HeadSize : 0) + checkpointSignature.Length + leaves * (long)Sha256Digest.Size;
         for (var i = 0; i < entries.Count; i++)
         {
             size += RecordSize + entries[i].Key.Length + (entries[i].Value?.Length ?? 0);
@@ -155,7 +199,8 @@ sealed class LogFrame
         LogHead? head,
         ReadOnlySpan<Sha256Digest> leaves,
         IReadOnlyList<FrameEntry> entries,
-        Span<int> recordOffsets
+        Span<int> recordOffsets,
+        ReadOnlyMemory<byte> checkpointSignature = default
     )
     {
         payload[..FixedSize].Clear();
@@ -169,6 +214,12 @@ sealed class LogFrame
         {
             WriteHead(payload.Slice(at, HeadSize), head!);
             at += HeadSize;
+            if (!checkpointSignature.IsEmpty)
+            {
+                payload[1] = HasCheckpointSignature;
+                checkpointSignature.Span.CopyTo(payload.Slice(at, CheckpointSignatureSize));
+                at += CheckpointSignatureSize;
+            }
         }
         foreach (var leaf in leaves)
         {
@@ -201,6 +252,7 @@ sealed class LogFrame
         }
     }
 
+    /// <summary>The 176 bytes of a head, in write-ahead frames and in head bundles.</summary>
     internal static void WriteHead(Span<byte> bytes, LogHead head)
     {
         head.LogRoot.CopyTo(bytes);
@@ -211,6 +263,7 @@ sealed class LogFrame
         head.Signature.Span.CopyTo(bytes[112..HeadSize]);
     }
 
+    /// <inheritdoc cref="WriteHead"/>
     internal static LogHead ReadHead(ReadOnlySpan<byte> bytes) =>
         new(
             new Sha256Digest(bytes[..32]),

@@ -115,6 +115,9 @@ public sealed record PublishSection
 
     public ClaimsKind Claims { get; init; }
 
+    /// <summary>Of the log's checkpoints; null takes what the log was created with. Fixed at creation.</summary>
+    public string? Origin { get; init; }
+
     public PublishFilterSection Filter { get; init; } = new();
 }
 

@@ -47,6 +47,10 @@ static class ControlJsonIo
         }
     }
 
-    public static Task WriteErrorAsync(HttpContext context, ControlException error) =>
-        WriteAsync(context, new ErrorMessage(error.Code, error.Message), ControlJson.Default.ErrorMessage, error.Status);
+    /// <summary>Nobody may keep an error: what is not there yet may be there in a second.</summary>
+    public static Task WriteErrorAsync(HttpContext context, ControlException error)
+    {
+        context.Response.Headers.CacheControl = "no-store";
+        return WriteAsync(context, new ErrorMessage(error.Code, error.Message), ControlJson.Default.ErrorMessage, error.Status);
+    }
 }

@@ -148,6 +148,7 @@ public sealed partial class NodeHost : IAsyncDisposable
                 routes =>
                 {
                     health.MapPublic(routes);
+                    new TileEndpoints(Context.Registry).Map(routes);
                     routes.MapTrustix(rpc, RpcSurface.Public);
                 },
                 cancellationToken

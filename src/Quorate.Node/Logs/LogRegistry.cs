@@ -1,12 +1,21 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Quorate.Crypto.Notes;
 using Quorate.Log;
+using Quorate.Log.Tiles;
 using Quorate.Node.Configuration;
 
 namespace Quorate.Node.Logs;
 
 /// <summary>A log that this node writes.</summary>
-public sealed record PublishedLogEntry(PublishSection Section, IPublishedLog Log);
+public sealed record PublishedLogEntry(PublishSection Section, IPublishedLog Log)
+{
+    /// <summary>Which checkpoint the public listener shows, and how far tiles go; null for a log that is not served as tiles.</summary>
+    public ICheckpointPublication? Checkpoints { get; init; }
+
+    /// <summary>What verifies the log's signature under its checkpoints; null as <see cref="Checkpoints"/> is.</summary>
+    public NoteVerifierKey? VerifierKey { get; init; }
+}
 
 /// <summary>State of a subscription as operators see it. Replaced whole, never mutated.</summary>
 /// <param name="Fault">The last remote fault, null when the last poll was good.</param>

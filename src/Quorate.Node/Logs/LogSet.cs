@@ -3,6 +3,7 @@ using Quorate.Core;
 using Quorate.Crypto;
 using Quorate.Crypto.Keys;
 using Quorate.Log;
+using Quorate.Log.Tiles;
 using Quorate.Node.Configuration;
 using Quorate.Node.Hosting;
 using Quorate.Node.Subscriptions;
@@ -37,7 +38,7 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
             {
                 var log = await OpenOwnAsync(section, configuration.Node, opened, notes, cancellationToken);
                 own.Add(log.Log.Identity.Id.Text, log);
-                order.Add(new PublishedLogEntry(section, log.Log));
+                order.Add(new PublishedLogEntry(section, log.Log) { Checkpoints = log.Checkpoints, VerifierKey = log.Log.VerifierKey });
             }
             foreach (var section in configuration.Follow.Where(f => f.Key is not null))
             {
@@ -109,6 +110,12 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
         if (_own.TryGetValue(identity.Id.Text, out var open))
         {
             file.Key.Dispose();
+            if (section.Origin is { } origin && origin != open.Log.Origin)
+            {
+                throw new StartException(
+                    $"publish '{section.Name}': the log was created with the origin '{open.Log.Origin}', which cannot change to '{origin}'"
+                );
+            }
             if (open.Divergence != section.Divergence || open.History != node.History || open.MaxValue != node.MaxValue)
             {
                 notes.Add($"log {section.Name}: changes of 'divergence', 'history' and 'max_value' take effect at the next restart");
@@ -126,6 +133,8 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
                 Identity = identity,
                 Folder = state.PublishedFolder(identity.Id),
                 SignedState = node.SignedState,
+                Origin = section.Origin,
+                DefaultOrigin = DefaultOrigin(node, identity),
                 Divergence = section.Divergence == DivergenceMode.Drop ? DivergencePolicy.Drop : DivergencePolicy.Append,
                 Meaning = section.Protocol == Protocol.Nix ? NixValueMeaning.Instance : null,
                 MaxValueBytes = (int)node.MaxValue,
@@ -135,6 +144,10 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
             var log = await PublishedLog.OpenAsync(options, file.Key, cancellationToken);
             var own = new OwnLog(log, file.Key, section.Divergence, node.History, node.MaxValue);
             opened.Add(own);
+            if (section.Origin is null && DefaultOrigin(node, identity) is { } origin && origin != log.Origin)
+            {
+                OriginStays(section.Name, log.Origin, origin);
+            }
             OpenedOwn(section.Name, identity.Id.Text, log.Head.TreeSize);
             return own;
         }
@@ -143,6 +156,18 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
             file.Key.Dispose();
             throw new StartException($"publish '{section.Name}': {e.Message}", e);
         }
+    }
+
+    /// <summary>Where the log is found, as a URL without scheme: what C2SP recommends. Null while nobody said where others reach this node.</summary>
+    static string? DefaultOrigin(NodeSection node, LogIdentity identity)
+    {
+        if (node.PublicUrl is null)
+        {
+            return null;
+        }
+        var url = new Uri(node.PublicUrl);
+        var origin = $"{url.Authority}{url.AbsolutePath.TrimEnd('/')}/logs/{identity.Id}";
+        return Checkpoint.IsOrigin(origin) ? origin : null;
     }
 
     static PrivateKeyFile ReadKey(SignerSection signer)
@@ -206,6 +231,9 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
     sealed record OwnLog(PublishedLog Log, Ed25519PrivateKey Key, DivergenceMode Divergence, HistorySection History, long MaxValue)
         : IAsyncDisposable
     {
+        /// <summary>Kept as long as the log is open: what was shown is never taken back by a reload.</summary>
+        public ICheckpointPublication Checkpoints { get; } = new NewestHeadPublication(Log);
+
         public async ValueTask DisposeAsync()
         {
             // First what waits is made durable, which needs the key.
@@ -222,6 +250,13 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
 
     [LoggerMessage(32, LogLevel.Information, "Closed log {LogId}")]
     partial void ClosedOwn(string logId);
+
+    [LoggerMessage(
+        34,
+        LogLevel.Information,
+        "Log {Log} keeps the origin {Origin} that it was created with; node.public_url alone would make it {Other}"
+    )]
+    partial void OriginStays(string log, string origin, string other);
 
     [LoggerMessage(33, LogLevel.Warning, "Private key {Path} is readable by others; run: chmod 600 {Path}")]
     partial void KeyReadableByOthers(string path);

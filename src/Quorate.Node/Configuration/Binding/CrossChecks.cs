@@ -10,6 +10,7 @@ static class CrossChecks
     {
         Names(context);
         SignersUsedOnce(context);
+        OriginsUsedOnce(context);
         Keys(context);
         foreach (var token in node?.Tokens ?? [])
         {
@@ -58,6 +59,20 @@ static class CrossChecks
                 context.Errors.Add(
                     second.At("signer"),
                     "this signer uses the same key file as another log's signer; a log key belongs to exactly one log"
+                );
+            }
+        }
+    }
+
+    static void OriginsUsedOnce(BindingContext context)
+    {
+        foreach (var group in context.Publish.Where(p => p.Value.Origin is not null).GroupBy(p => p.Value.Origin!, StringComparer.Ordinal))
+        {
+            foreach (var second in group.Skip(1))
+            {
+                context.Errors.Add(
+                    second.At("origin"),
+                    $"the origin '{group.Key}' is already that of {group.First().Map.Path}; witnesses tell logs apart by it"
                 );
             }
         }

@@ -64,6 +64,7 @@ static class LogBinding
             ("drop", DivergenceMode.Drop)
         );
         var claims = Claims(section);
+        var origin = section.Value<string?>("origin", null, Scalars.Origin!, Scalars.OriginForm);
         var filter = section.Child("filter") is { } f ? Filter(f) : new PublishFilterSection();
         section.Finish();
         if (name is null || builder is null || protocol is null || signer is null)
@@ -80,6 +81,7 @@ static class LogBinding
             Meta = meta,
             Divergence = divergence,
             Claims = claims,
+            Origin = origin,
             Filter = filter,
         };
         context.Publish.Add(new Placed<PublishSection>(publish, section.Map));

@@ -16,6 +16,7 @@ static class Scalars
     public const string CacheUrlForm = "a URL like https://host/path or file:///directory";
     public const string RemoteForm = "a URL like https://host/path or unix:///path.socket";
     public const string KeyForm = "a public key: 32 bytes in base64 (44 characters)";
+    public const string OriginForm = "an origin: 1 to 255 bytes without spaces or '+', like log.example/logs/a";
     public const string NameForm = "a name: a letter, then letters, digits, '-', '_' or '.', at most 64";
 
     static readonly string[] RuleWords = ["of", "and", "or", "all", "any", "where"];
@@ -134,6 +135,12 @@ static class Scalars
     }
 
     /// <summary>Names of logs, builders, signers: they appear in rules, in metrics and in URLs of the control API.</summary>
+    public static bool Origin(string text, out string value)
+    {
+        value = text;
+        return Log.Tiles.Checkpoint.IsOrigin(text);
+    }
+
     public static bool Name(string text, out string value)
     {
         value = text;
