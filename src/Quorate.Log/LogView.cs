@@ -2,6 +2,7 @@ using Quorate.Core;
 using Quorate.Core.Hashing;
 using Quorate.Core.Map;
 using Quorate.Core.Merkle;
+using Quorate.Log.Images;
 using Quorate.Log.Indexing;
 using Quorate.Log.Storage;
 
@@ -16,15 +17,30 @@ public abstract partial class LogView : ILogView
     /// <summary><see cref="EntriesOf"/> gives no more self-divergences of a key: a hostile log may consist of nothing else.</summary>
     public const int MaxLaterEntries = 1000;
 
-    private protected LogView(LogIdentity identity, ILogStorage storage, HistoryWindow history, TimeProvider time, bool isMirror)
+    readonly bool _isMirror;
+
+    private protected LogView(
+        LogIdentity identity,
+        ILogStorage storage,
+        HistoryWindow history,
+        ulong imageAfter,
+        TimeProvider time,
+        bool isMirror
+    )
     {
         Identity = identity;
         Storage = storage;
         State = new LogState(identity, storage, tracksUnheldValues: isMirror);
-        (History, Time) = (history, time);
+        Images = new ImageKeeper(State, identity.Id.ToDigest(), imageAfter, time) { Failed = e => ImageFailed?.Invoke(this, e) };
+        (History, Time, _isMirror) = (history, time, isMirror);
     }
 
     public event Action<ILogView>? Advanced;
+
+    /// <summary>
+    /// Raised when the state image could not be written, on an arbitrary thread. The log goes on; opening it takes longer until one could be.
+    /// </summary>
+    public event Action<ILogView, IOException>? ImageFailed;
 
     public LogIdentity Identity { get; }
 
@@ -33,11 +49,15 @@ public abstract partial class LogView : ILogView
     /// <summary>What opening had to cut off; null when the files were whole.</summary>
     public TailRepair? Repair => Storage.Repair;
 
+    /// <summary>Where the state came from when the log was opened.</summary>
+    public LogOpening Opened { get; private set; } = new(0, 0, null);
+
     /// <summary>Heads made, or verified, by this node.</summary>
     public ulong HeadCount => State.Snapshot?.HeadCount ?? 0;
 
     private protected ILogStorage Storage { get; }
     private protected LogState State { get; }
+    private protected ImageKeeper Images { get; }
     private protected HistoryWindow History { get; }
     private protected TimeProvider Time { get; }
 
@@ -148,6 +168,14 @@ public abstract partial class LogView : ILogView
     /// <exception cref="IOException">A file cannot be read.</exception>
     public Task<long> ScrubAsync(long bytesPerSecond, CancellationToken cancellationToken) =>
         new Checking.LogScrub(Identity, State, Storage, Time).RunAsync(bytesPerSecond, cancellationToken);
+
+    /// <summary>Reads the state from the disk.</summary>
+    /// <exception cref="LogDamagedException">The files are not what was written.</exception>
+    private protected void Open(CancellationToken cancellationToken)
+    {
+        Opened = Opening.Run(State, Storage, Identity, _isMirror, cancellationToken);
+        Images.Begin(Opened.FromImage);
+    }
 
     private protected void RaiseAdvanced()
     {

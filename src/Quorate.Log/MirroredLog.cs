@@ -1,5 +1,4 @@
 using Quorate.Core;
-using Quorate.Log.Indexing;
 using Quorate.Log.Mirroring;
 using Quorate.Log.Storage;
 
@@ -26,7 +25,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
     bool _disposed;
 
     MirroredLog(MirroredLogOptions options, ILogStorage storage)
-        : base(options.Identity, storage, options.History, options.Time, isMirror: true)
+        : base(options.Identity, storage, options.History, options.ImageAfterEntries, options.Time, isMirror: true)
     {
         _options = options;
         _writer = new MirrorWriter(State, storage, options.Time);
@@ -54,7 +53,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
         try
         {
             log = new MirroredLog(options, storage);
-            await Task.Run(() => Replay.Run(log.State, storage, options.Identity, cancellationToken), cancellationToken);
+            await Task.Run(() => log.Open(cancellationToken), cancellationToken);
             log._misbehaviour = ReadMisbehaviour(options);
             if (log.State.StagedFrom is null)
             {
@@ -98,6 +97,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
                     Keep(found.Evidence);
                     return outcome;
                 case SyncOutcome.Advanced:
+                    Images.Offer();
                     RaiseAdvanced();
                     break;
             }
@@ -144,6 +144,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
             if (!_disposed)
             {
                 _disposed = true;
+                await Images.CloseAsync(canWrite: true);
                 State.Dispose();
                 await Storage.DisposeAsync();
             }

@@ -24,7 +24,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
     bool _disposed;
 
     PublishedLog(PublishedLogOptions options, Ed25519PrivateKey key, ILogStorage storage)
-        : base(options.Identity, storage, options.History, options.Time, isMirror: false)
+        : base(options.Identity, storage, options.History, options.ImageAfterEntries, options.Time, isMirror: false)
     {
         VerifierKey = NoteVerifierKey.Ed25519(options.Origin!, key.PublicKey);
         _key = key;
@@ -87,7 +87,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
                 ? SignedState.Open(folder, options.Identity, WriteAheadDisk.Real, options.Time)
                 : null;
             // Hashing a large log takes a while: not on the caller's thread.
-            await Task.Run(() => Replay.Run(log.State, storage, options.Identity, cancellationToken), cancellationToken);
+            await Task.Run(() => log.Open(cancellationToken), cancellationToken);
             if (log.State.StagedFrom is not null)
             {
                 throw Replay.Damaged(options.Identity, "there are entries that no head covers, which only a mirror has");
@@ -103,6 +103,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
             }
             signed?.NoteDurably(log.Head);
             (log._signed, log._sequencer.Signed) = (signed, signed);
+            log.Images.Offer();
             log._running = Task.Run(() => log._sequencer.RunAsync(log._queue.Reader), CancellationToken.None);
             return log;
         }
@@ -145,6 +146,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
         _disposed = true;
         _queue.Writer.TryComplete();
         await _running;
+        await Images.CloseAsync(canWrite: Failure is null);
         State.Dispose();
         _signed?.Dispose();
         await Storage.DisposeAsync();
@@ -187,6 +189,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
         }
         if (advanced)
         {
+            Images.Offer();
             RaiseAdvanced();
         }
     }

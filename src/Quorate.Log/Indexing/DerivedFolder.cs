@@ -51,9 +51,12 @@ sealed class DerivedFolder : IDisposable
     /// <summary>Something read from here was not what had been written: no image may vouch for these files any more.</summary>
     internal bool IsDistrusted => _isDistrusted;
 
-    /// <summary>Null for a storage without a folder: everything stays in memory then.</summary>
+    /// <summary>Null for a storage without a folder, and on rare machines: everything stays in memory then.</summary>
     internal static DerivedFolder? Open(ILogStorage storage) =>
-        storage.Folder is { } folder ? new DerivedFolder(folder, storage.Disk) : null;
+        // The files are written in the machine's byte order, which is this one nearly everywhere.
+        BitConverter.IsLittleEndian && storage.Folder is { } folder
+            ? new DerivedFolder(folder, storage.Disk)
+            : null;
 
     /// <summary>Removes the image, so that the next opening rebuilds everything, and makes the error that tells of it.</summary>
     internal LogDamagedException Distrust(string what)
@@ -72,17 +75,26 @@ sealed class DerivedFolder : IDisposable
     }
 
     /// <summary>Empties the folder, image first: what is written from now on, it knows nothing of.</summary>
-    internal void Clear()
+    internal void Clear(bool keepImage)
     {
         _disk.Delete(NewImagePath);
-        if (File.Exists(ImagePath))
+        if (!keepImage)
         {
-            _disk.Delete(ImagePath);
-            _disk.DirectorySync(Path);
+            DeleteImage();
         }
         foreach (var file in _files)
         {
             file.Clear();
+        }
+        _isDistrusted = false;
+    }
+
+    internal void DeleteImage()
+    {
+        if (File.Exists(ImagePath))
+        {
+            _disk.Delete(ImagePath);
+            _disk.DirectorySync(Path);
         }
     }
 

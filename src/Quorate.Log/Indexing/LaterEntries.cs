@@ -6,7 +6,10 @@ namespace Quorate.Log.Indexing;
 /// </summary>
 sealed class LaterEntries
 {
-    volatile ArraySegment<ulong>[] _published = [new ArraySegment<ulong>([], 0, 0)];
+    volatile ArraySegment<ulong>[] _published;
+
+    /// <param name="indexes">Ascending; used as it is.</param>
+    internal LaterEntries(params ulong[] indexes) => _published = [new ArraySegment<ulong>(indexes)];
 
     internal ReadOnlySpan<ulong> AsSpan() => _published[0];
 

@@ -37,13 +37,14 @@ sealed partial class LogState : IMapLeaves, IDisposable
     readonly ConcurrentDictionary<Sha256Digest, FramePosition> _strays = new();
 
     volatile LogSnapshot? _snapshot;
-    readonly SparseMap _map;
+    SparseMap _map;
     LogHead? _recorded;
 
     // Values of entries that came without bytes, for mirrors: withheld ones, and some that other entries hold. Null where nobody asks.
     readonly List<Sha256Digest>? _unheld;
     int _recordedUnheld;
     ulong _recordedBytes;
+    FramePosition _recordedFrame;
 
     internal LogState(LogIdentity identity, ILogStorage storage, bool tracksUnheldValues)
     {
@@ -64,7 +65,7 @@ sealed partial class LogState : IMapLeaves, IDisposable
     internal MerkleTree MapHistory { get; private set; }
     internal HeadLog Heads { get; private set; }
     internal EntryReader Reader { get; private set; }
-    internal HistoricMaps Historic { get; }
+    internal HistoricMaps Historic { get; private set; }
     internal LogSnapshot? Snapshot => _snapshot;
 
     /// <summary>Entries published or staged. Writer only.</summary>
@@ -72,6 +73,9 @@ sealed partial class LogState : IMapLeaves, IDisposable
 
     /// <summary>Bytes of keys and values in published and staged entries. Writer only.</summary>
     internal ulong Bytes { get; private set; }
+
+    /// <summary>The frame of the newest recorded head. Writer only.</summary>
+    internal FramePosition RecordedFrame => _recordedFrame;
 
     /// <summary>The first frame that no head covers. Writer only.</summary>
     internal FramePosition? StagedFrom { get; private set; }
@@ -155,6 +159,7 @@ sealed partial class LogState : IMapLeaves, IDisposable
         _mapRoots.Add(head.MapRoot.AsSpan(), Heads.Count);
         Heads.Append(new HeadRecord(head.TreeSize, head.MhTreeSize, head.MapRoot, time.ToUnixTimeMilliseconds(), frame));
         _recorded = head;
+        _recordedFrame = frame;
         _recordedBytes = Bytes;
         _recordedUnheld = _unheld?.Count ?? 0;
         StagedFrom = null;
@@ -272,9 +277,6 @@ sealed partial class LogState : IMapLeaves, IDisposable
         }
         return newest;
     }
-
-    /// <summary>Everything is about to be rebuilt: what the derived files hold is void.</summary>
-    internal void BeginAfresh() => _folder?.Clear();
 
     /// <summary>Gives the map's memory back, and closes the derived files; nothing may be read afterwards. The writer must have ended.</summary>
     public void Dispose()

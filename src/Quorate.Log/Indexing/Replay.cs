@@ -4,19 +4,29 @@ using Quorate.Log.Storage;
 
 namespace Quorate.Log.Indexing;
 
-/// <summary>Rebuilds a log's state from its frames, and checks the result against the newest head's signature and roots.</summary>
+/// <summary>Brings a log's state up to its newest frame, and checks the result against the newest head's signature and roots.</summary>
 static class Replay
 {
     /// <exception cref="LogDamagedException">The frames do not add up to the newest head.</exception>
-    internal static void Run(LogState state, ILogStorage storage, LogIdentity identity, CancellationToken cancellationToken)
+    /// <param name="from">The frame of the head that the state holds already; null for an empty state.</param>
+    internal static void Run(
+        LogState state,
+        ILogStorage storage,
+        LogIdentity identity,
+        FramePosition? from,
+        CancellationToken cancellationToken
+    )
     {
         var entries = new List<StagedEntry>();
         var offsets = new List<int>();
         var lastIsFetched = false;
-        state.BeginAfresh();
-        foreach (var stored in storage.ReadFrames())
+        foreach (var stored in storage.ReadFrames(from))
         {
             cancellationToken.ThrowIfCancellationRequested();
+            if (stored.Position == from)
+            {
+                continue;
+            }
             if (!LogFrame.TryRead(stored.Payload, out var frame, out var error))
             {
                 throw Damaged(identity, $"a frame is not one of ours: {error}");

@@ -51,6 +51,9 @@ public sealed record MirroredLogOptions
 
     public HistoryWindow History { get; init; } = HistoryWindow.Default;
 
+    /// <inheritdoc cref="PublishedLogOptions.ImageAfterEntries"/>
+    public ulong ImageAfterEntries { get; init; } = 100_000;
+
     /// <summary>Values fetched at a time.</summary>
     public int ValueConcurrency { get; init; } = 16;
 

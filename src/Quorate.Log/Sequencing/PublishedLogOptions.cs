@@ -74,6 +74,12 @@ public sealed record PublishedLogOptions
 
     public HistoryWindow History { get; init; } = HistoryWindow.Default;
 
+    /// <summary>
+    /// Entries, or a quarter of the log where that is more, after which the state image is written again: as many are replayed, at most, when the
+    /// log is opened after a kill.
+    /// </summary>
+    public ulong ImageAfterEntries { get; init; } = 100_000;
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     internal void Validate()
