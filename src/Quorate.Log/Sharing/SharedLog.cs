@@ -27,7 +27,7 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
     bool _disposed;
 
     SharedLog(PublishedLogOptions options, SharedLogOptions sharing, Ed25519PrivateKey key, ISharedLogStorage storage)
-        : base(options.Identity, storage, options.History, options.Time, isMirror: false)
+        : base(options.Identity, storage, options.History, options.ImageAfterEntries, options.Time, isMirror: false)
     {
         (_options, _storage, _key) = (options, storage, key);
         VerifierKey = NoteVerifierKey.Ed25519(options.Origin!, key.PublicKey);
@@ -83,7 +83,7 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
             sharing.Validate();
             log = new SharedLog(options with { Origin = LogOrigin.Establish(options, folder: null) }, sharing, key, storage);
             // Hashing a large log takes a while: not on the caller's thread.
-            await Task.Run(() => Replay.Run(log.State, storage, options.Identity, cancellationToken), cancellationToken);
+            await Task.Run(() => log.Open(cancellationToken), cancellationToken);
             if (log.State.StagedFrom is not null)
             {
                 throw Replay.Damaged(options.Identity, "there are entries that no head covers, which only a mirror has");
