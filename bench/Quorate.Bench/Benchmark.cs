@@ -17,10 +17,19 @@ sealed record Benchmark(
     Func<BenchContext, Task<IReadOnlyList<Sample>>> Measure
 )
 {
-    public async Task<Row> RunAsync(BenchContext context) => new(Unit, Bar, HigherIsBetter, await Measure(context));
+    public async Task<Row> RunAsync(BenchContext context) => new(Unit, Bar, HigherIsBetter, await Measure(context), context.Notes);
 }
 
-sealed record BenchContext(Workspace Workspace, int Runs);
+/// <summary>What a row may use, and where it says what else it found.</summary>
+sealed record BenchContext(Workspace Workspace, int Runs)
+{
+    readonly List<(string Name, string Value)> _notes = [];
+
+    public IReadOnlyList<(string Name, string Value)> Notes => _notes;
+
+    /// <summary>Printed below the row, and part of its JSON.</summary>
+    public void Note(string name, string value) => _notes.Add((name, value));
+}
 
 /// <summary>One counted run: the row's figure, and the CPU time of the whole process per operation.</summary>
 /// <param name="CpuMicroseconds">NaN where CPU time has no meaning (sizes).</param>
@@ -44,7 +53,13 @@ readonly record struct Sample(double Value, double CpuMicroseconds)
 }
 
 /// <summary>The runs of one benchmark, reported as medians.</summary>
-sealed record Row(string Unit, double? Bar, bool HigherIsBetter, IReadOnlyList<Sample> Samples)
+sealed record Row(
+    string Unit,
+    double? Bar,
+    bool HigherIsBetter,
+    IReadOnlyList<Sample> Samples,
+    IReadOnlyList<(string Name, string Value)> Notes
+)
 {
     public static string Header { get; } =
         string.Create(
@@ -91,6 +106,10 @@ sealed record Row(string Unit, double? Bar, bool HigherIsBetter, IReadOnlyList<S
             json.WriteNumber("node_hash_ns", Math.Round(calibration.NodeHashNanoseconds, 1));
             json.WriteNumber("fdatasync_p50_us", Math.Round(calibration.SyncMicroseconds, 1));
             json.WriteNumber("load", calibration.Load);
+            foreach (var (key, value) in Notes)
+            {
+                json.WriteString(key.Replace(' ', '_').Replace('-', '_'), value);
+            }
             json.WriteEndObject();
         }
         return Encoding.UTF8.GetString(stream.ToArray());

@@ -4,5 +4,12 @@ namespace Quorate.Bench;
 static class Benchmarks
 {
     public static IReadOnlyList<Benchmark> All { get; } =
-    [.. LogBenchmarks.All(), .. DecideBenchmarks.All(), .. MirrorBenchmarks.All(), .. ProcessBenchmarks.All()];
+    [
+        .. AddBenchmarks.All(),
+        .. MapBenchmarks.All(),
+        .. LogBenchmarks.All(),
+        .. DecideBenchmarks.All(),
+        .. MirrorBenchmarks.All(),
+        .. ProcessBenchmarks.All(),
+    ];
 }

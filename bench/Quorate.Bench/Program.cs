@@ -15,6 +15,7 @@ namespace Quorate.Bench
               bench.sh NAME…               these rows; a name may end in * (submit-*)
               bench.sh --list              the names
               --json                       print, last, one JSON line per row instead of the table
+              --keep DIR                   leave the log of the rows add and prove in the new state directory DIR
               --runs N                     counted runs of each row (default 5, at least 1)
             """;
 
@@ -27,6 +28,7 @@ namespace Quorate.Bench
             }
             var json = false;
             var runs = 5;
+            string? keep = null;
             var names = new List<string>();
             for (var i = 0; i < args.Length; i++)
             {
@@ -43,6 +45,9 @@ namespace Quorate.Bench
                         return 0;
                     case "--json":
                         json = true;
+                        break;
+                    case "--keep" when i + 1 < args.Length && !Path.Exists(args[i + 1]):
+                        keep = args[++i];
                         break;
                     case "--runs" when i + 1 < args.Length && int.TryParse(args[i + 1], NumberStyles.None, null, out runs) && runs > 0:
                         i++;
@@ -65,13 +70,17 @@ namespace Quorate.Bench
             report.WriteLine(MachineLine.Describe());
             report.WriteLine(Row.Header);
             var lines = new List<string>();
-            using var workspace = new Workspace();
+            using var workspace = new Workspace(keep);
             foreach (var benchmark in chosen)
             {
                 var calibration = Calibration.Measure(workspace.Path);
                 var row = await benchmark.RunAsync(new BenchContext(workspace, runs));
                 report.WriteLine(row.ToTableLine(benchmark));
                 report.WriteLine($"    {calibration}");
+                foreach (var (name, value) in row.Notes)
+                {
+                    report.WriteLine($"    {name}: {value}");
+                }
                 lines.Add(row.ToJson(benchmark.Name, calibration));
             }
             if (json)

@@ -6,8 +6,12 @@ sealed class Workspace : IDisposable
     readonly Dictionary<string, string> _prepared = [];
     int _next;
 
-    public Workspace()
+    readonly string? _keep;
+
+    /// <param name="keep">Where the log that rows share is left; null removes it with the rest.</param>
+    public Workspace(string? keep = null)
     {
+        _keep = keep;
         var parent = Environment.GetEnvironmentVariable("QUORATE_BENCH_DIR") ?? System.IO.Path.GetTempPath();
         Path = System.IO.Path.Combine(parent, "quorate-bench-" + Environment.ProcessId);
         Directory.CreateDirectory(Path);
@@ -28,7 +32,7 @@ sealed class Workspace : IDisposable
     {
         if (!_prepared.TryGetValue(name, out var folder))
         {
-            folder = Folder(name);
+            folder = name == PrefilledLog.FolderName && _keep is { } kept ? Directory.CreateDirectory(kept).FullName : Folder(name);
             await fill(folder);
             _prepared.Add(name, folder);
         }
