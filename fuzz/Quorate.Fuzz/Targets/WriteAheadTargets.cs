@@ -28,7 +28,9 @@ sealed class LogFrameTarget : IFuzzTarget
         foreach (var item in frame!)
         {
             var at = item.Offset + (int)item.Record.ValueDistance;
-            ReadOnlyMemory<byte>? value = item.Record.HasValue ? payload.AsMemory(at, (int)item.Record.ValueLength) : null;
+            // Also where early versions wrote no bytes under a digest of some: what is written is a length.
+            ReadOnlyMemory<byte>? value =
+                item.Record.ValueLength != LogFrame.NoValue ? payload.AsMemory(at, (int)item.Record.ValueLength) : null;
             entries.Add(new FrameEntry(item.Key, item.Record.Digest, value));
         }
         var again = new byte[LogFrame.Size(frame.Kind, frame.MapHistoryLeaves.Length, entries, frame.CheckpointSignature)];

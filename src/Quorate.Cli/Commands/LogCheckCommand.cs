@@ -2,8 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Quorate.Cli.Rendering;
-using Quorate.Core;
-using Quorate.Crypto;
 using Quorate.Log;
 using Quorate.Log.Checking;
 using Quorate.Log.Storage;
@@ -27,16 +25,8 @@ static class LogCheckCommand
             Description = "Only the log with this ID, of those in the state directory",
             HelpName = "ID",
         };
-        var protocol = new Option<string?>("--protocol")
-        {
-            Description = "Of a folder that does not say it: nix, test, or a UUID",
-            HelpName = "NAME",
-        };
-        var key = new Option<string?>("--key")
-        {
-            Description = "Of a folder that does not say it: the log's public key, 32 bytes in base64",
-            HelpName = "BASE64",
-        };
+        var protocol = LogFolderOptions.Protocol();
+        var key = LogFolderOptions.Key();
         var repair = new Option<bool>("--repair")
         {
             Description = "Remove damaged derived files, which the node then makes again; never touches the write-ahead file",
@@ -61,7 +51,7 @@ static class LogCheckCommand
         command.SetAction(
             async (parse, cancellationToken) =>
             {
-                var identity = Identity(parse.GetValue(protocol), parse.GetValue(key));
+                var identity = LogFolderOptions.Identity(parse.GetValue(protocol), parse.GetValue(key));
                 var folders = Folders(parse.GetValue(folder) ?? DefaultState, parse.GetValue(log));
                 var reports = new List<LogCheckReport>();
                 foreach (var each in folders)
@@ -89,7 +79,7 @@ static class LogCheckCommand
 
     static LogCheckReport Check(CliHost host, string folder, LogIdentity? identity, CancellationToken cancellationToken)
     {
-        var counter = new Counter(host);
+        var counter = new CheckCounter(host);
         try
         {
             return LogChecker.Run(folder, identity, WriteAheadDisk.Real, counter, cancellationToken);
@@ -119,32 +109,14 @@ static class LogCheckCommand
         return all.Count > 0 ? all : [folder];
     }
 
-    static LogIdentity? Identity(string? protocol, string? key)
-    {
-        if (protocol is null && key is null)
-        {
-            return null;
-        }
-        if (protocol is null || key is null)
-        {
-            throw new CliException("--protocol and --key belong together");
-        }
-        if (!Protocol.TryFind(protocol, out var found))
-        {
-            throw new CliException($"unknown protocol '{protocol}'; known: {string.Join(", ", Protocol.Known.Select(p => p.Name))}");
-        }
-        return Ed25519PublicKey.TryParse(key, out var parsed)
-            ? new LogIdentity(found, parsed)
-            : throw new CliException("--key: not the base64 of 32 bytes");
-    }
-
     static async Task WriteAsync(CliHost host, LogCheckReport report)
     {
         await host.Out.WriteLineAsync(
             $"""
             {report.Folder}
               log          {report.Identity.Id} ({report.Identity.Protocol}, {(report.IsMirror ? "mirror" : "published")})
-              checked      {report.Head?.TreeSize ?? 0} entries, {report.Heads} heads, {report.Bytes} bytes in {report.Segments} segments
+              checked      {report.Head?.TreeSize
+                ?? 0} entries, {report.Heads} heads, {report.Checkpoints} checkpoints, {report.Bytes} bytes in {report.Segments} segments
             """
         );
         if (report.Head is { } head)
@@ -221,29 +193,5 @@ static class LogCheckCommand
             writer.WriteEndObject();
         }
         writer.WriteEndArray();
-    }
-
-    /// <summary>Percent of the bytes, on standard error of a terminal.</summary>
-    sealed class Counter(CliHost host) : IProgress<LogCheckProgress>
-    {
-        long _shown = -1;
-
-        public void Report(LogCheckProgress value)
-        {
-            var percent = value.TotalBytes == 0 ? 100 : value.Bytes * 100 / value.TotalBytes;
-            if (host.Interactive && percent != _shown)
-            {
-                _shown = percent;
-                host.Error.Write(string.Create(CultureInfo.InvariantCulture, $"\r{percent} %  {value.Entries} entries"));
-            }
-        }
-
-        public void Done()
-        {
-            if (_shown >= 0)
-            {
-                host.Error.Write("\r\u001b[K");
-            }
-        }
     }
 }

@@ -24,6 +24,8 @@ static class LogCommands
             Entries(host),
             Get(host),
             LogCheckCommand.Build(host),
+            LogCopyCommands.Export(host),
+            LogCopyCommands.Import(host),
         };
 
     public static Argument<string> LogArgument() => new("LOG") { Description = "Name or id of a log (see `quorate log list`)" };

@@ -2,6 +2,7 @@ using Quorate.Core;
 using Quorate.Core.Hashing;
 using Quorate.Core.Merkle;
 using Quorate.Log.Storage;
+using Quorate.Log.Tiles;
 
 namespace Quorate.Log.Checking;
 
@@ -9,7 +10,7 @@ namespace Quorate.Log.Checking;
 /// Recomputes everything that the frames of one log claim: leaves, values against digests, and under every head the roots of log, map and map history,
 /// and the signature. Stops at the first thing that is wrong: nothing behind it can be recomputed.
 /// </summary>
-sealed class FrameChecks(LogIdentity identity, FrameScan scan) : IDisposable
+sealed class FrameChecks(LogIdentity identity, string? origin, FrameScan scan) : IDisposable
 {
     /// <summary>Heads whose signatures are checked together, on all processors.</summary>
     const int SignatureBatch = 512;
@@ -17,7 +18,7 @@ sealed class FrameChecks(LogIdentity identity, FrameScan scan) : IDisposable
     readonly GrowingTree _tree = new();
     readonly GrowingTree _mapHistory = new();
     readonly CheckedMap _map = new();
-    readonly List<(LogHead Head, FramePosition Frame)> _unverified = [];
+    readonly List<(LogHead Head, ReadOnlyMemory<byte> Checkpoint, FramePosition Frame)> _unverified = [];
 
     // Digests of entries without bytes, with the first such entry.
     readonly Dictionary<Sha256Digest, FramePosition> _unheld = [];
@@ -25,6 +26,7 @@ sealed class FrameChecks(LogIdentity identity, FrameScan scan) : IDisposable
 
     internal LogHead? Head { get; private set; }
     internal ulong Heads { get; private set; }
+    internal ulong Checkpoints { get; private set; }
     internal ulong Entries => _tree.Size;
 
     /// <summary>Only mirrors have frames that no head covers, and values apart from their entries.</summary>
@@ -100,7 +102,8 @@ sealed class FrameChecks(LogIdentity identity, FrameScan scan) : IDisposable
         {
             return At(position, $"the head of size {head.TreeSize} does not have the {wrong} of the entries below it");
         }
-        _unverified.Add((head, position));
+        _unverified.Add((head, frame.CheckpointSignature, position));
+        Checkpoints += frame.CheckpointSignature.IsEmpty ? 0UL : 1;
         Heads++;
         var damage = _unverified.Count >= SignatureBatch ? VerifySignatures() : null;
         Head = head;
@@ -109,16 +112,20 @@ sealed class FrameChecks(LogIdentity identity, FrameScan scan) : IDisposable
 
     LogDamage? VerifySignatures()
     {
-        var good = new bool[_unverified.Count];
-        Parallel.For(0, good.Length, i => good[i] = _unverified[i].Head.Verify(identity.Key).IsVerified);
-        var bad = Array.IndexOf(good, value: false);
-        var damage =
-            bad < 0
-                ? null
-                : At(_unverified[bad].Frame, $"the head of size {_unverified[bad].Head.TreeSize} is not signed by the log's key");
+        var wrong = new string?[_unverified.Count];
+        Parallel.For(0, wrong.Length, i => wrong[i] = WrongSignature(_unverified[i].Head, _unverified[i].Checkpoint));
+        var bad = Array.FindIndex(wrong, w => w is not null);
+        var damage = bad < 0 ? null : At(_unverified[bad].Frame, wrong[bad]!);
         _unverified.Clear();
         return damage;
     }
+
+    string? WrongSignature(LogHead head, ReadOnlyMemory<byte> checkpoint) =>
+        !head.Verify(identity.Key).IsVerified ? $"the head of size {head.TreeSize} is not signed by the log's key"
+        // Without its origin a checkpoint cannot be put together; the missing file is told of where there are such signatures.
+        : checkpoint.IsEmpty || origin is null ? null
+        : identity.Key.Verify(Checkpoint.Of(origin, head).ToText(), checkpoint.Span) ? null
+        : $"the checkpoint of size {head.TreeSize} is not signed by the log's key for the origin {origin}";
 
     LogDamage At(FramePosition position, string what)
     {

@@ -1,4 +1,5 @@
 using Quorate.Log.Storage;
+using Quorate.Log.Tiles;
 
 namespace Quorate.Log.Checking;
 
@@ -31,10 +32,11 @@ public static class LogChecker
             Head = null,
             Heads = 0,
         };
+        var origin = LogOrigin.TryRead(full);
         try
         {
             using var scan = FrameScan.Open(full, known.Id.ToDigest(), disk);
-            using var checks = new FrameChecks(known, scan);
+            using var checks = new FrameChecks(known, origin, scan);
             try
             {
                 CheckFrames(scan, checks, damage, notes, progress, cancellationToken);
@@ -48,9 +50,21 @@ public static class LogChecker
                 IsMirror = report.IsMirror || checks.IsMirror,
                 Head = checks.Head,
                 Heads = checks.Heads,
+                Checkpoints = origin is null ? 0 : checks.Checkpoints,
                 Bytes = scan.Bytes,
                 Segments = scan.SegmentCount,
             };
+            if (origin is null && checks.Checkpoints > 0)
+            {
+                damage.Add(
+                    new LogDamage(
+                        Path.Combine(full, LogOrigin.FileName),
+                        null,
+                        "does not say the origin, for which the checkpoints are signed; write it as one line into this file",
+                        IsDerived: false
+                    )
+                );
+            }
             if (damage.Count == 0)
             {
                 report = report with { MissingValues = CheckUnheld(scan, checks, report.IsMirror, damage, cancellationToken) };

@@ -159,7 +159,7 @@ sealed class SignedState : IDisposable
         if (
             record.Length < RecordSize
             || !record.StartsWith(Magic)
-            || BinaryPrimitives.ReadUInt32LittleEndian(record[8..]) != Version
+            || BinaryPrimitives.ReadUInt64LittleEndian(record[8..]) != Version
             || new Sha256Digest(record.Slice(24, Sha256Digest.Size)) != log
             || !Sha256Digest.HashData(record[..232]).AsSpan().SequenceEqual(record[232..RecordSize])
         )

@@ -147,7 +147,7 @@ sealed class FrameReader(CommitMarker marker, string folder)
         new(what, folder) { File = segment.Path, Offset = offset };
 
     // The mark may be older than the last frames: a lost mark must not turn damage into an unfinished write.
-    static long? FindIntactFrameBehind(WriteAheadSegment segment, long offset, ulong number)
+    internal static long? FindIntactFrameBehind(WriteAheadSegment segment, long offset, ulong? number)
     {
         var block = new byte[SearchBlock];
         var frame = ArrayPool<byte>.Shared.Rent(1 << 16);
@@ -166,7 +166,7 @@ sealed class FrameReader(CommitMarker marker, string folder)
                     at += next;
                     if (
                         WriteAheadFormat.TryReadFrameHeader(block.AsSpan(at, got - at), out _, out var stated)
-                        && stated > number
+                        && !(stated <= number)
                         && TryReadFrame(segment, start + at, stated, ref frame, out _)
                     )
                     {

@@ -92,6 +92,42 @@ sealed class FrameScan : IDisposable
         return _segments[number].Read(destination, offset);
     }
 
+    /// <exception cref="LogDamagedException">There are not so many bytes.</exception>
+    internal void ReadExactly(FramePosition position, Span<byte> destination)
+    {
+        for (var got = 0; got < destination.Length; )
+        {
+            var read = Read(position + got, destination[got..]);
+            got += read > 0 ? read : throw new LogDamagedException($"{Locate(position).File}: ends too early", _folder);
+        }
+    }
+
+    /// <summary>Every frame that can still be read in a folder of which nothing else is believed: what a damaged log has once said.</summary>
+    internal static IEnumerable<StoredFrame> LegibleFrames(string folder, Sha256Digest log)
+    {
+        foreach (var path in Directory.GetFiles(folder, "*.wal"))
+        {
+            using var file = WriteAheadDisk.Real.Open(path, FileMode.Open, FileAccess.Read);
+            if (SegmentFiles.TryReadHeader(file, path) is not { } header || header.Log != log)
+            {
+                continue;
+            }
+            using var segment = new WriteAheadSegment(path, file, header, RandomAccess.GetLength(file), WriteAheadDisk.Real);
+            for (long? at = WriteAheadFormat.SegmentHeaderSize; at is { } offset && offset < segment.Length; )
+            {
+                if (FrameReader.ReadOne(segment, offset, out _) is { } frame)
+                {
+                    yield return frame;
+                    at = offset + WriteAheadFormat.FrameHeaderSize + frame.Payload.Length;
+                }
+                else
+                {
+                    at = FrameReader.FindIntactFrameBehind(segment, offset, null);
+                }
+            }
+        }
+    }
+
     public void Dispose()
     {
         _marker?.Dispose();

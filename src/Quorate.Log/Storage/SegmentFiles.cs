@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
 using Quorate.Core;
 
 namespace Quorate.Log.Storage;
@@ -131,6 +132,14 @@ static class SegmentFiles
                 file.Dispose();
             }
         }
+    }
+
+    internal static SegmentHeader? TryReadHeader(SafeFileHandle file, string path)
+    {
+        Span<byte> bytes = stackalloc byte[WriteAheadFormat.SegmentHeaderSize];
+        return WriteAheadFormat.TryReadSegmentHeader(bytes[..WriteAheadDisk.Real.Read(file, path, bytes, 0)], out var header, out _)
+            ? header
+            : null;
     }
 
     internal static string Name(uint number) => number.ToString("D8", CultureInfo.InvariantCulture) + ".wal";

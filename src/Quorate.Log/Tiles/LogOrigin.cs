@@ -9,7 +9,7 @@ namespace Quorate.Log.Tiles;
 /// </summary>
 static class LogOrigin
 {
-    const string FileName = "origin";
+    internal const string FileName = "origin";
 
     /// <summary>Reads the origin, or writes it down for a log that has none yet.</summary>
     /// <param name="folder">Null for a storage without one.</param>
@@ -40,6 +40,20 @@ static class LogOrigin
             : throw new LogOriginException(
                 $"log {log} was created with the origin '{stored}', which cannot change; the configuration says '{options.Origin}'. Set it back, or start a log with a new key"
             );
+    }
+
+    /// <summary>The origin that a log's folder states; null where it states none that can be one.</summary>
+    internal static string? TryRead(string folder)
+    {
+        var path = Path.Combine(folder, FileName);
+        try
+        {
+            return File.Exists(path) ? Read(path, folder) : null;
+        }
+        catch (Storage.LogDamagedException)
+        {
+            return null;
+        }
     }
 
     static string Read(string path, string folder)

@@ -92,6 +92,17 @@ public sealed class ConfigurationReaderTests
     public void Read_of_unknown_key_names_place_and_nearest_key() =>
         Assert.Equal("3:3: node.lisen: unknown key; did you mean 'listen'?", Error("node:\n  state: /s\n  lisen: [http://127.0.0.1:1]\n"));
 
+    [Theory]
+    [InlineData("", 7 * 24)]
+    [InlineData(", scrub: 0", 0)]
+    [InlineData(", scrub: 36h", 36)]
+    public void Read_of_scrub_gives_hours_or_never(string scrub, int hours) =>
+        Assert.Equal(TimeSpan.FromHours(hours), Read($"node: {{ state: /s{scrub} }}\n").Node.Scrub);
+
+    [Fact]
+    public void Read_of_signed_state_beside_the_state_directory_takes_it() =>
+        Assert.Equal("/s-signed", Read("node: { state: /s, signed_state: /s-signed }\n").Node.SignedState);
+
     [Fact]
     public void Read_of_unknown_top_level_key_names_nearest_section() =>
         Assert.Equal("2:1: folow: unknown key; did you mean 'follow'?", Error("node: { state: /s }\nfolow: []\n"));
@@ -134,6 +145,11 @@ public sealed class ConfigurationReaderTests
         "node: { state: /s, request_timeout: 1 hour }\n",
         "1:37: node.request_timeout: expected a duration like 60s, 10m, 24h or 7d, not '1 hour'"
     )]
+    [InlineData(
+        "node: { state: /s, signed_state: /s/signed }\n",
+        "1:34: node.signed_state: must lie outside of node.state: restored together with the logs it would remember nothing"
+    )]
+    [InlineData("node: { state: /s, scrub: 1s }\n", "1:27: node.scrub: must be between 60s and 315360000s")]
     [InlineData(
         "node: { state: /s, max_entries_per_call: 0x10 }\n",
         "1:42: node.max_entries_per_call: expected a whole number, not '0x10'"
