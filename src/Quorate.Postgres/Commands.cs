@@ -12,6 +12,11 @@ static class Commands
     internal static NpgsqlBatchCommand Status(byte[] log) =>
         Make("SELECT epoch, holder, holder_name, lease_until < now(), next_frame FROM quorate_log WHERE log = $1", log);
 
+    internal static NpgsqlBatchCommand SetOrigin(byte[] log, string origin) =>
+        Make("UPDATE quorate_log SET origin = $2 WHERE log = $1 AND origin IS NULL", log, origin);
+
+    internal static NpgsqlBatchCommand Origin(byte[] log) => Make("SELECT origin FROM quorate_log WHERE log = $1", log);
+
     internal static NpgsqlBatchCommand Answers(byte[] log, Guid[] ids) =>
         Make("SELECT id, bytes FROM quorate_answer WHERE log = $1 AND id = ANY ($2)", log, ids);
 

@@ -5,15 +5,9 @@ using Quorate.Log.Storage;
 namespace Quorate.Postgres;
 
 /// <summary>Reads frames and ranges of them. Every chunk is checked against its digest before a byte of it is used.</summary>
-sealed class FrameTable(PostgresDatabase database, string logText, byte[] log, ChunkCache cache)
+sealed class FrameTable(PostgresDatabase database, string logText, byte[] log)
 {
     const int PageRows = 1024;
-
-    // Frames of a quiet log are small: whoever reads them one after the other gets the next ones along.
-    const int SmallFrame = 16 << 10;
-    const int ReadAhead = 64;
-
-    long _lastMiss;
 
     /// <summary>The frames from <paramref name="first"/> to before <paramref name="end"/>, all of which must be there. A payload is valid until the next one is asked for.</summary>
     internal IEnumerable<(long Frame, ReadOnlyMemory<byte> Payload)> Read(long first, long end)
@@ -47,7 +41,6 @@ sealed class FrameTable(PostgresDatabase database, string logText, byte[] log, C
                         throw Damaged(frame, number);
                     }
                     chunk.Bytes.CopyTo(whole.AsMemory(number * FrameChunk.Size));
-                    cache.Add(chunk);
                     if (++number == FrameChunk.CountOf(chunk.Length))
                     {
                         yield return (frame, whole.AsMemory(0, chunk.Length));
@@ -91,63 +84,15 @@ sealed class FrameTable(PostgresDatabase database, string logText, byte[] log, C
         return got;
     }
 
-    internal void Keep(IEnumerable<FrameChunk> chunks)
-    {
-        foreach (var chunk in chunks)
-        {
-            cache.Add(chunk);
-        }
-    }
-
-    internal void Forget() => cache.Clear();
-
     FrameChunk Chunk(long frame, int number)
     {
-        if (cache.TryGet(frame, number, out var found))
+        var found = database.Run(connection =>
         {
-            return found;
-        }
-        var isNext = number == 0 && Interlocked.Exchange(ref _lastMiss, frame) + 1 == frame;
-        var chunks = database.Run(connection =>
-        {
-            using var batch = new NpgsqlBatch(connection)
-            {
-                BatchCommands = { Commands.Chunks(log, frame, number, isNext ? long.MaxValue : frame + 1, 1) },
-            };
+            using var batch = new NpgsqlBatch(connection) { BatchCommands = { Commands.Chunks(log, frame, number, frame + 1, 1) } };
             using var reader = batch.ExecuteReader();
             return reader.Read() ? ReadRow(reader) : (FrameChunk?)null;
         });
-        if (chunks is not { } first || (first.Frame, first.Number) != (frame, number))
-        {
-            throw Missing(frame, number);
-        }
-        cache.Add(first);
-        if (isNext && first.Length <= SmallFrame)
-        {
-            ReadOn(frame + 1);
-        }
-        return first;
-    }
-
-    void ReadOn(long frame)
-    {
-        Keep(
-            database.Run(connection =>
-            {
-                using var batch = new NpgsqlBatch(connection)
-                {
-                    BatchCommands = { Commands.Chunks(log, frame, 0, frame + ReadAhead, ReadAhead) },
-                };
-                using var reader = batch.ExecuteReader();
-                var chunks = new List<FrameChunk>();
-                while (reader.Read() && reader.GetInt32(2) <= SmallFrame)
-                {
-                    chunks.Add(ReadRow(reader));
-                }
-                return chunks;
-            })
-        );
-        Interlocked.Exchange(ref _lastMiss, frame + ReadAhead - 1);
+        return found is { } chunk && (chunk.Frame, chunk.Number) == (frame, number) ? chunk : throw Missing(frame, number);
     }
 
     IEnumerable<FrameChunk> Page(long frame, int number, long end)

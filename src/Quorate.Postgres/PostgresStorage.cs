@@ -11,8 +11,6 @@ namespace Quorate.Postgres;
 /// </summary>
 public sealed class PostgresStorage : ISharedLogStorage
 {
-    const long CacheBytes = 64L << 20;
-
     readonly PostgresDatabase _database;
     readonly FrameTable _frames;
     readonly byte[] _log;
@@ -32,7 +30,7 @@ public sealed class PostgresStorage : ISharedLogStorage
         _database = database;
         _logText = log.Text;
         _log = Convert.FromHexString(log.Text);
-        _frames = new FrameTable(database, log.Text, _log, new ChunkCache(CacheBytes));
+        _frames = new FrameTable(database, log.Text, _log);
     }
 
     /// <summary>A database cuts off its own unfinished writes, and tells nobody.</summary>
@@ -98,6 +96,23 @@ public sealed class PostgresStorage : ISharedLogStorage
             yield return new StoredFrame(FrameChunk.PositionOf(frame), payload);
         }
     }
+
+    public async ValueTask<string> EstablishOriginAsync(string wanted, CancellationToken cancellationToken) =>
+        await _database.RunAsync(
+            async (connection, token) =>
+            {
+                await using (var set = new NpgsqlBatch(connection) { BatchCommands = { Commands.SetOrigin(_log, wanted) } })
+                {
+                    await set.ExecuteNonQueryAsync(token);
+                }
+                // A statement of its own: it sees what another node set in the meantime.
+                await using var get = new NpgsqlBatch(connection) { BatchCommands = { Commands.Origin(_log) } };
+                return await get.ExecuteScalarAsync(token) as string ?? throw RowGone();
+            },
+            cancellationToken
+        );
+
+    public void SeekTo(ulong frames) => _next = checked((long)frames + 1);
 
     public async ValueTask<SharedLogStatus> StatusAsync(IReadOnlyCollection<Guid> awaited, CancellationToken cancellationToken)
     {
@@ -223,8 +238,7 @@ public sealed class PostgresStorage : ISharedLogStorage
         ArgumentOutOfRangeException.ThrowIfGreaterThan(payload?.Length ?? 0, FrameChunk.MaxFrame);
         var epoch = _epoch ?? throw Lost();
         var (frame, next) = (_next, payload is null ? _next : _next + 1);
-        // The caller's buffer is its own again once this returns; the chunks outlive it in the cache.
-        FrameChunk[] chunks = payload is { } bytes ? [.. FrameChunk.Cut(frame, bytes.ToArray())] : [];
+        FrameChunk[] chunks = payload is { } bytes ? [.. FrameChunk.Cut(frame, bytes)] : [];
         var position = FrameChunk.PositionOf(frame);
         var committed = await _database.RunAsync(
             async (connection, token) =>
@@ -271,7 +285,6 @@ public sealed class PostgresStorage : ISharedLogStorage
             throw Lost();
         }
         _next = next;
-        _frames.Keep(chunks);
         return position;
     }
 
@@ -319,7 +332,6 @@ public sealed class PostgresStorage : ISharedLogStorage
             throw Lost();
         }
         _next = frame;
-        _frames.Forget();
     }
 
     public ValueTask DisposeAsync() => _database.DisposeAsync();

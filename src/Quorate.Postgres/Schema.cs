@@ -18,7 +18,8 @@ static class Schema
                 holder uuid,
                 holder_name text,
                 lease_until timestamptz NOT NULL,
-                next_frame bigint NOT NULL)
+                next_frame bigint NOT NULL,
+            origin text)
             """,
         """
             CREATE TABLE IF NOT EXISTS quorate_frame (

@@ -11,6 +11,12 @@ namespace Quorate.Log.Sharing;
 /// </summary>
 public interface ISharedLogStorage : ILogStorage
 {
+    /// <summary>The log's origin: <paramref name="wanted"/> for a log that has none yet, else what it was given at its creation.</summary>
+    ValueTask<string> EstablishOriginAsync(string wanted, CancellationToken cancellationToken);
+
+    /// <summary>Sets the cursor behind the first <paramref name="frames"/> frames, which the caller has from elsewhere.</summary>
+    void SeekTo(ulong frames);
+
     /// <summary>
     /// What the database says now, with the answers to those of <paramref name="awaited"/> that have one. The frames that an answer speaks of are there for
     /// the next <see cref="ReadNewFrames"/>.

@@ -36,6 +36,12 @@ sealed class SequencingTerm
         };
     }
 
+    /// <summary>Remembers what was signed; null where nothing does.</summary>
+    internal SignedState? Signed
+    {
+        set => _sequencer.Signed = value;
+    }
+
     /// <summary>Signs the head of the empty log.</summary>
     internal async Task CreateAsync(CancellationToken cancellationToken)
     {

@@ -17,22 +17,23 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
     static readonly TimeSpan s_lastAnswers = TimeSpan.FromSeconds(20);
 
     readonly PublishedLogOptions _options;
-    readonly ISharedLogStorage _storage;
+    readonly ISharedLogStorage _shared;
     readonly Ed25519PrivateKey _key;
     readonly Outbox _outbox;
     readonly SharedLogMember _member;
     readonly CancellationTokenSource _stopping = new();
     Task _running = Task.CompletedTask;
+    SignedState? _signed;
     ulong _selfDivergences;
     bool _disposed;
 
-    SharedLog(PublishedLogOptions options, SharedLogOptions sharing, Ed25519PrivateKey key, ISharedLogStorage storage)
-        : base(options.Identity, storage, options.History, options.ImageAfterEntries, options.Time, isMirror: false)
+    SharedLog(PublishedLogOptions options, SharedLogOptions sharing, Ed25519PrivateKey key, ISharedLogStorage shared, LocalCopy copy)
+        : base(options.Identity, copy, options.History, options.ImageAfterEntries, options.Time, isMirror: false)
     {
-        (_options, _storage, _key) = (options, storage, key);
+        (_options, _shared, _key) = (options, shared, key);
         VerifierKey = NoteVerifierKey.Ed25519(options.Origin!, key.PublicKey);
-        _outbox = new Outbox(options, sharing, storage) { Sent = () => _member!.Wake(), Diverged = OnDiverged };
-        _member = new SharedLogMember(State, options, sharing, key, storage, _outbox) { Advanced = RaiseAdvanced };
+        _outbox = new Outbox(options, sharing, copy) { Sent = () => _member!.Wake(), Diverged = OnDiverged };
+        _member = new SharedLogMember(State, options, sharing, key, copy, _outbox) { Advanced = OnAdvanced };
     }
 
     public new LogHead Head => base.Head!;
@@ -75,21 +76,66 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
         CancellationToken cancellationToken
     )
     {
-        SharedLog? log = null;
         try
         {
             PublishedLog.CheckKey(options, key);
             options.Validate();
             sharing.Validate();
-            log = new SharedLog(options with { Origin = LogOrigin.Establish(options, folder: null) }, sharing, key, storage);
+            // Whichever node came first fixed it for all of them.
+            var origin = await storage.EstablishOriginAsync(LogOrigin.Wanted(options), cancellationToken);
+            if (!Checkpoint.IsOrigin(origin))
+            {
+                throw new LogDamagedException($"log {options.Identity.Id}: its row in the table quorate_log has no origin that can be one");
+            }
+            options = options with { Origin = LogOrigin.Agreed(options, origin) };
+            try
+            {
+                return await OpenCopyAsync(options, sharing, key, storage, cancellationToken);
+            }
+            catch (CopyDamagedException e)
+            {
+                sharing.Observer?.Invoke(new SharedLogEvent.DiscardedCopy(e.Message));
+                Directory.Delete(options.Folder, recursive: true);
+                return await OpenCopyAsync(options, sharing, key, storage, cancellationToken);
+            }
+        }
+        catch
+        {
+            await storage.DisposeAsync();
+            throw;
+        }
+    }
+
+    static async Task<SharedLog> OpenCopyAsync(
+        PublishedLogOptions options,
+        SharedLogOptions sharing,
+        Ed25519PrivateKey key,
+        ISharedLogStorage storage,
+        CancellationToken cancellationToken
+    )
+    {
+        var copy = LocalCopy.Open(storage, options.Folder, options.Identity.Id);
+        SharedLog? log = null;
+        SignedState? signed = null;
+        try
+        {
+            LogIdentityFile.Ensure(options.Folder, options.Identity);
+            log = new SharedLog(options, sharing, key, storage, copy);
             // Hashing a large log takes a while: not on the caller's thread.
             await Task.Run(() => log.Open(cancellationToken), cancellationToken);
             if (log.State.StagedFrom is not null)
             {
                 throw Replay.Damaged(options.Identity, "there are entries that no head covers, which only a mirror has");
             }
+            signed = options.SignedState is { } folder
+                ? SignedState.Open(folder, options.Identity, WriteAheadDisk.Real, options.Time)
+                : null;
+            signed?.Check(log.State.Snapshot?.Head, log.State.Tree.Root, log.State.MapHistory.Root);
             await log._member.CreateAsync(cancellationToken);
             log.CheckOrigin(log.VerifierKey);
+            signed?.NoteDurably(log.Head);
+            (log._signed, log._member.Signed) = (signed, signed);
+            log.Images.Offer();
             log._outbox.Start();
             log._running = Task.Run(() => log._member.RunAsync(log._stopping.Token), CancellationToken.None);
             return log;
@@ -97,7 +143,8 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
         catch
         {
             log?.State.Dispose();
-            await storage.DisposeAsync();
+            signed?.Dispose();
+            await copy.DisposeAsync();
             throw;
         }
     }
@@ -137,8 +184,17 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
         _outbox.Dispose();
         _member.Dispose();
         _stopping.Dispose();
+        await Images.CloseAsync(canWrite: Failure is null);
         State.Dispose();
-        await _storage.DisposeAsync();
+        _signed?.Dispose();
+        await Storage.DisposeAsync();
+        await _shared.DisposeAsync();
+    }
+
+    void OnAdvanced()
+    {
+        Images.Offer();
+        RaiseAdvanced();
     }
 
     void OnDiverged(SelfDivergence divergence) => Interlocked.Increment(ref _selfDivergences);

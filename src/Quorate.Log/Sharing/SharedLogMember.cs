@@ -13,7 +13,7 @@ sealed class SharedLogMember(
     PublishedLogOptions options,
     SharedLogOptions sharing,
     Ed25519PrivateKey key,
-    ISharedLogStorage storage,
+    LocalCopy storage,
     Outbox outbox
 ) : IDisposable
 {
@@ -37,6 +37,20 @@ sealed class SharedLogMember(
     internal string? Fault => _fault;
 
     internal LogStorageException? Failure => _failure;
+
+    /// <summary>Remembers which heads this node has shown; null where nothing does. Set once, before the task runs.</summary>
+    internal SignedState? Signed
+    {
+        get;
+        set
+        {
+            field = value;
+            if (_term is { } term)
+            {
+                term.Signed = value;
+            }
+        }
+    }
 
     /// <summary>Told after the state showed a new head.</summary>
     internal required Action Advanced { get; init; }
@@ -195,7 +209,7 @@ sealed class SharedLogMember(
         _renewed = asked;
         // Whoever held the lease before can append nothing from here on; so what is read now is everything.
         CatchUp(cancellationToken);
-        var term = new SequencingTerm(state, storage, options, key, Advanced);
+        var term = new SequencingTerm(state, storage, options, key, Advanced) { Signed = Signed };
         _term = term;
         if (state.Snapshot is null)
         {
@@ -234,8 +248,17 @@ sealed class SharedLogMember(
 
     void CatchUp(CancellationToken cancellationToken)
     {
+        // Each frame of a shared log has one head.
+        if ((state.Snapshot?.HeadCount ?? 0) != storage.Count)
+        {
+            throw new LogDamagedException(
+                $"log {options.Identity.Id}: a frame was stored, but could not be taken over; restart the node",
+                storage.Folder
+            );
+        }
         if (Replay.Follow(state, storage.ReadNewFrames(), options.Identity, cancellationToken))
         {
+            Signed?.Note(state.Snapshot!.Head);
             Advanced();
         }
     }

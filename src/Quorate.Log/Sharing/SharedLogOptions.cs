@@ -45,6 +45,9 @@ public abstract record SharedLogEvent
 
     public sealed record Recovered : SharedLogEvent;
 
+    /// <summary>This node's copy of the log was damaged, and is fetched again.</summary>
+    public sealed record DiscardedCopy(string Reason) : SharedLogEvent;
+
     /// <summary>This node gave the log up: what the database holds contradicts what it held.</summary>
     public sealed record Failed(string Reason) : SharedLogEvent;
 }

@@ -40,7 +40,7 @@ public sealed class StateDirectory : IDisposable
         try
         {
             CheckFormat(full);
-            foreach (var name in (string[])["logs", "mirrors"])
+            foreach (var name in (string[])["logs", "mirrors", "copies"])
             {
                 Directory.CreateDirectory(System.IO.Path.Combine(full, name), OwnerOnly);
             }
@@ -78,6 +78,9 @@ public sealed class StateDirectory : IDisposable
 
     /// <summary>The folder of a log that this node writes.</summary>
     public string PublishedFolder(LogId log) => System.IO.Path.Combine(Path, "logs", log.Text);
+
+    /// <summary>The folder of this node's copy of a log that it shares with others.</summary>
+    public string CopyFolder(LogId log) => System.IO.Path.Combine(Path, "copies", log.Text);
 
     /// <summary>The folder of a mirror.</summary>
     public string MirrorFolder(LogId log) => System.IO.Path.Combine(Path, "mirrors", log.Text);

@@ -155,9 +155,17 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         }
     }
 
+    /// <summary>Frames stored. Writer only, after reading them.</summary>
+    internal ulong FrameCount => _nextFrame;
+
     public ValueTask<FramePosition> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        return ValueTask.FromResult(Append(payload));
+    }
+
+    internal FramePosition Append(ReadOnlyMemory<byte> payload)
+    {
         ThrowUnlessWritable();
         ArgumentOutOfRangeException.ThrowIfGreaterThan(payload.Length, WriteAheadFormat.MaxPayload);
         try
@@ -171,7 +179,7 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
             segment.Length = offset + header.Length + payload.Length;
             _nextFrame++;
             _marker.Advance(segment, segment.Length);
-            return ValueTask.FromResult(segment.PositionOf(offset + header.Length));
+            return segment.PositionOf(offset + header.Length);
         }
         catch (IOException e)
         {

@@ -16,14 +16,7 @@ static class LogOrigin
     /// <exception cref="LogOriginException">The configured origin cannot be one, or is another than the stored one.</exception>
     internal static string Establish(PublishedLogOptions options, string? folder)
     {
-        var log = options.Identity.Id;
-        var wanted = options.Origin ?? options.DefaultOrigin ?? $"logs/{log}";
-        if (!Checkpoint.IsOrigin(wanted))
-        {
-            throw new LogOriginException(
-                $"log {log}: '{wanted}' cannot be an origin; it has 1 to {Checkpoint.MaxOriginBytes} bytes, no spaces and no plus sign, like log.example/logs/a"
-            );
-        }
+        var wanted = Wanted(options);
         if (folder is null)
         {
             return wanted;
@@ -34,13 +27,31 @@ static class LogOrigin
             DurableFile.Create(path, Encoding.UTF8.GetBytes(wanted + "\n"), DurableFile.Private);
             return wanted;
         }
-        var stored = Read(path, folder);
-        return options.Origin is null || stored == options.Origin
+        return Agreed(options, Read(path, folder));
+    }
+
+    /// <summary>The origin that a log gets at its creation.</summary>
+    /// <exception cref="LogOriginException">The configured origin cannot be one.</exception>
+    internal static string Wanted(PublishedLogOptions options)
+    {
+        var log = options.Identity.Id;
+        var wanted = options.Origin ?? options.DefaultOrigin ?? $"logs/{log}";
+        if (!Checkpoint.IsOrigin(wanted))
+        {
+            throw new LogOriginException(
+                $"log {log}: '{wanted}' cannot be an origin; it has 1 to {Checkpoint.MaxOriginBytes} bytes, no spaces and no plus sign, like log.example/logs/a"
+            );
+        }
+        return wanted;
+    }
+
+    /// <summary>The origin that the log has, unless the configuration states another one.</summary>
+    internal static string Agreed(PublishedLogOptions options, string stored) =>
+        options.Origin is null || stored == options.Origin
             ? stored
             : throw new LogOriginException(
-                $"log {log} was created with the origin '{stored}', which cannot change; the configuration says '{options.Origin}'. Set it back, or start a log with a new key"
+                $"log {options.Identity.Id} was created with the origin '{stored}', which cannot change; the configuration says '{options.Origin}'. Set it back, or start a log with a new key"
             );
-    }
 
     /// <summary>The origin that a log's folder states; null where it states none that can be one.</summary>
     internal static string? TryRead(string folder)

@@ -1,4 +1,5 @@
 using System.Text;
+using Quorate.Postgres;
 
 namespace Quorate.Node.Configuration;
 
@@ -21,7 +22,7 @@ static class ConfigurationSummary
         foreach (var publish in configuration.Publish)
         {
             text.AppendLine(
-                $"  publish  {publish.Name}: {publish.Protocol}, builder {publish.Builder}, claims {Word(publish.Claims)}{(IsOpen(publish.Filter) ? ", no filter" : ", filtered")}"
+                $"  publish  {publish.Name}: {publish.Protocol}, builder {publish.Builder}, claims {Word(publish.Claims)}{(IsOpen(publish.Filter) ? ", no filter" : ", filtered")}{Kept(publish.Storage)}"
             );
         }
         foreach (var follow in configuration.Follow)
@@ -48,6 +49,8 @@ static class ConfigurationSummary
         }
         return text.ToString();
     }
+
+    static string Kept(StorageSection? storage) => storage is null ? "" : $", shared in {new PostgresSettings(storage.Connection)}";
 
     static bool IsOpen(PublishFilterSection filter) =>
         filter.Allow.Count + filter.Deny.Count + filter.DenyDeriver.Count + filter.DenyReferences.Count == 0;

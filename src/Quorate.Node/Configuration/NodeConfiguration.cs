@@ -61,7 +61,16 @@ public sealed record NodeSection
     public long MaxValue { get; init; } = 16 << 20;
 
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Where published logs are kept that say nothing else; null: in files of this node.</summary>
+    public StorageSection? Storage { get; init; }
 }
+
+/// <summary><c>storage: { type: postgres, … }</c>: a log that several nodes share.</summary>
+/// <param name="Connection">An Npgsql connection string without a password.</param>
+/// <param name="PasswordFile">A file with nothing but the password.</param>
+/// <param name="Lease">How long a node sequences the log without saying that it is still there.</param>
+public sealed record StorageSection(string Connection, string? PasswordFile, TimeSpan Lease);
 
 public sealed record TlsSection(string Certificate, string Key);
 
@@ -119,6 +128,9 @@ public sealed record PublishSection
     public string? Origin { get; init; }
 
     public PublishFilterSection Filter { get; init; } = new();
+
+    /// <summary>Null: a file of this node.</summary>
+    public StorageSection? Storage { get; init; }
 }
 
 /// <summary>What may be published at all; applied before anything is queued. Globs match store path names (without the hash part).</summary>

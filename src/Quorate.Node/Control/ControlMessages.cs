@@ -35,8 +35,13 @@ public sealed record LogMessage(
     HeadMessage? Head,
     long? SelfDivergences,
     FollowStatusMessage? Status,
-    FilterMessage? Filter
+    FilterMessage? Filter,
+    SharedMessage? Shared = null
 );
+
+/// <param name="Sequencer">Host and process ID of the node that sequences the log; null when none does.</param>
+/// <param name="Fault">Why the database cannot be used for now.</param>
+public sealed record SharedMessage(bool IsSequencer, string? Sequencer, string? Fault);
 
 public sealed record HeadMessage(string LogRoot, string MapRoot, string MhRoot, ulong TreeSize, ulong MhTreeSize, string Signature);
 

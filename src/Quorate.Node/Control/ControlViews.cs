@@ -1,5 +1,6 @@
 using System.Text;
 using Quorate.Log;
+using Quorate.Log.Sharing;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
 
@@ -11,7 +12,8 @@ static class ControlViews
     public static LogMessage Of(PublishedLogEntry entry)
     {
         var section = entry.Section;
-        var divergences = entry.Log is PublishedLog log ? (long?)log.SelfDivergences : null;
+        var shared = entry.Log as SharedLog;
+        var divergences = entry.Log is PublishedLog log ? (long?)log.SelfDivergences : (long?)shared?.SelfDivergences;
         return new LogMessage(
             section.Name,
             section.Builder,
@@ -24,7 +26,8 @@ static class ControlViews
             Of(entry.Log.Head),
             divergences,
             Status: null,
-            new FilterMessage(section.Filter.Allow, section.Filter.Deny, section.Filter.DenyDeriver, section.Filter.DenyReferences)
+            new FilterMessage(section.Filter.Allow, section.Filter.Deny, section.Filter.DenyDeriver, section.Filter.DenyReferences),
+            shared is null ? null : new SharedMessage(shared.IsSequencer, shared.Sequencer, shared.Fault ?? shared.Failure?.Message)
         );
     }
 

@@ -53,7 +53,7 @@ public sealed class NodeContext
     public Func<string, CancellationToken, Task<bool>> SyncNow { get; internal init; } = (_, _) => Task.FromResult(false);
 
     /// <summary>An own log takes no more entries: only a restart can help.</summary>
-    internal bool HasFailed => Registry.Published.Any(p => p.Log is Log.PublishedLog { Failure: not null });
+    internal bool HasFailed => Registry.Published.Any(p => p.Log.Failure is not null);
 
     /// <summary>Empty when the node can do all of its work.</summary>
     public IReadOnlyList<string> NotReady()
@@ -61,9 +61,13 @@ public sealed class NodeContext
         var reasons = new List<string>();
         foreach (var published in Registry.Published)
         {
-            if (published.Log is Log.PublishedLog { Failure: { } failure })
+            if (published.Log.Failure is { } failure)
             {
                 reasons.Add($"log {published.Section.Name} takes no more entries: {failure.Message}");
+            }
+            else if (published.Log.Fault is { } fault)
+            {
+                reasons.Add($"log {published.Section.Name} takes no entries for now: {fault}");
             }
         }
         foreach (var followed in Registry.Followed.Where(f => f.Head is null))

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using Quorate.Core;
-using Quorate.Crypto;
 using Quorate.Crypto.Keys;
 using Quorate.Log;
 using Quorate.Log.Tiles;
@@ -38,7 +37,9 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
             {
                 var log = await OpenOwnAsync(section, configuration.Node, opened, notes, cancellationToken);
                 own.Add(log.Log.Identity.Id.Text, log);
-                order.Add(new PublishedLogEntry(section, log.Log) { Checkpoints = log.Checkpoints, VerifierKey = log.Log.VerifierKey });
+                order.Add(
+                    new PublishedLogEntry(section, log.Log) { Checkpoints = log.Checkpoints, VerifierKey = log.Checkpointed.VerifierKey }
+                );
             }
             foreach (var section in configuration.Follow.Where(f => f.Key is not null))
             {
@@ -110,15 +111,20 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
         if (_own.TryGetValue(identity.Id.Text, out var open))
         {
             file.Key.Dispose();
-            if (section.Origin is { } origin && origin != open.Log.Origin)
+            if (section.Origin is { } origin && origin != open.Checkpointed.Origin)
             {
                 throw new StartException(
-                    $"publish '{section.Name}': the log was created with the origin '{open.Log.Origin}', which cannot change to '{origin}'"
+                    $"publish '{section.Name}': the log was created with the origin '{open.Checkpointed.Origin}', which cannot change to '{origin}'"
                 );
             }
-            if (open.Divergence != section.Divergence || open.History != node.History || open.MaxValue != node.MaxValue)
+            if (
+                (open.Divergence, open.History, open.MaxValue, open.Storage)
+                != (section.Divergence, node.History, node.MaxValue, section.Storage)
+            )
             {
-                notes.Add($"log {section.Name}: changes of 'divergence', 'history' and 'max_value' take effect at the next restart");
+                notes.Add(
+                    $"log {section.Name}: changes of 'divergence', 'history', 'max_value' and 'storage' take effect at the next restart"
+                );
             }
             return open;
         }
@@ -141,12 +147,12 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
                 History = new HistoryWindow(node.History.Age, node.History.Heads),
                 Time = time,
             };
-            var log = await PublishedLog.OpenAsync(options, file.Key, cancellationToken);
-            var own = new OwnLog(log, file.Key, section.Divergence, node.History, node.MaxValue);
+            var log = await OwnLog.OpenAsync(section, options, state, file.Key, _logger, cancellationToken);
+            var own = new OwnLog(log, file.Key, section.Divergence, node.History, node.MaxValue, section.Storage);
             opened.Add(own);
-            if (section.Origin is null && DefaultOrigin(node, identity) is { } origin && origin != log.Origin)
+            if (section.Origin is null && DefaultOrigin(node, identity) is { } origin && origin != own.Checkpointed.Origin)
             {
-                OriginStays(section.Name, log.Origin, origin);
+                OriginStays(section.Name, own.Checkpointed.Origin, origin);
             }
             OpenedOwn(section.Name, identity.Id.Text, log.Head.TreeSize);
             return own;
@@ -224,21 +230,6 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
         {
             ClosedOwn(log.Log.Identity.Id.Text);
             await log.DisposeAsync();
-        }
-    }
-
-    /// <summary>An open published log with what cannot change while it is open.</summary>
-    sealed record OwnLog(PublishedLog Log, Ed25519PrivateKey Key, DivergenceMode Divergence, HistorySection History, long MaxValue)
-        : IAsyncDisposable
-    {
-        /// <summary>Kept as long as the log is open: what was shown is never taken back by a reload.</summary>
-        public ICheckpointPublication Checkpoints { get; } = new NewestHeadPublication(Log);
-
-        public async ValueTask DisposeAsync()
-        {
-            // First what waits is made durable, which needs the key.
-            await Log.DisposeAsync();
-            Key.Dispose();
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Quorate.Log.Sharing;
 using Quorate.Node.Logs;
 
 namespace Quorate.Node.Telemetry;
@@ -42,6 +43,16 @@ public sealed class NodeMetrics : IDisposable
                     .Published.Select(p => Measure((long)p.Log.Head.TreeSize, p.Section.Name, "published"))
                     .Concat(registry.Followed.Select(f => Measure((long)(f.Head?.TreeSize ?? 0), f.Section.Name, "followed"))),
             description: "Entries under the newest head."
+        );
+        _meter.CreateObservableGauge(
+            "quorate.log.sequencer",
+            () => registry.Published.SelectMany(p => Shared(p, log => log.IsSequencer)),
+            description: "1 on the node that sequences a shared log."
+        );
+        _meter.CreateObservableGauge(
+            "quorate.log.database_fault",
+            () => registry.Published.SelectMany(p => Shared(p, log => log.Fault is not null || log.Failure is not null)),
+            description: "1 while the database of a shared log cannot be used."
         );
         _meter.CreateObservableGauge(
             "quorate.subscription.last_success_timestamp",
@@ -119,6 +130,9 @@ public sealed class NodeMetrics : IDisposable
             counter.Add(count, new KeyValuePair<string, object?>("log", log));
         }
     }
+
+    static IEnumerable<Measurement<long>> Shared(PublishedLogEntry entry, Func<SharedLog, bool> what) =>
+        entry.Log is SharedLog log ? [new(what(log) ? 1 : 0, new KeyValuePair<string, object?>("log", entry.Section.Name))] : [];
 
     static Measurement<long> Measure(long value, string log, string role) =>
         new(value, new KeyValuePair<string, object?>("log", log), new KeyValuePair<string, object?>("role", role));

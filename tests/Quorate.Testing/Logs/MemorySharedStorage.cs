@@ -16,6 +16,7 @@ public sealed class MemoryDatabase
     readonly long _started = TimeProvider.System.GetTimestamp();
     long _epoch;
     Connection? _holder;
+    string? _origin;
     TimeSpan _leaseUntil;
 
     public enum Break
@@ -94,6 +95,11 @@ public sealed class MemoryDatabase
                 throw new LogDamagedException("the database lost frames");
             }
         }
+
+        public ValueTask<string> EstablishOriginAsync(string wanted, CancellationToken cancellationToken) =>
+            new(Use(() => database._origin ??= wanted));
+
+        public void SeekTo(ulong frames) => _next = (int)frames;
 
         public ValueTask<SharedLogStatus> StatusAsync(IReadOnlyCollection<Guid> awaited, CancellationToken cancellationToken) =>
             new(

@@ -23,6 +23,7 @@ public sealed class SharedLogTests : IDisposable
 
     readonly LogFixture _fixture = new();
     readonly MemoryDatabase _database = new();
+    int _nodes;
 
     public void Dispose() => _fixture.Dispose();
 
@@ -183,6 +184,94 @@ public sealed class SharedLogTests : IDisposable
     }
 
     [Fact]
+    public async Task OpenAsync_on_a_database_that_was_set_back_while_the_node_was_away_is_refused()
+    {
+        foreach (var contradicts in (bool[])[false, true])
+        {
+            var database = new MemoryDatabase();
+            var folder = Path.Combine(_fixture.Root, $"away{contradicts}");
+            await using (var log = await OpenAsync(null, database.Connect(), o => o with { Folder = folder }))
+            {
+                await log.SubmitAsync("a", "1");
+            }
+            database.Rewind(1);
+            if (contradicts)
+            {
+                await using var other = await OpenAsync(null, database.Connect());
+                await other.SubmitAsync("b", "1");
+            }
+            var refused = await Assert.ThrowsAsync<LogDamagedException>(() =>
+                OpenAsync(null, database.Connect(), o => o with { Folder = folder })
+            );
+            Assert.Contains(contradicts ? "contradicts" : "lacks", refused.Message, StringComparison.Ordinal);
+            Assert.Contains(folder, refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task OpenAsync_takes_the_origin_that_the_first_node_gave_the_log()
+    {
+        await using var first = await OpenAsync(change: o => o with { DefaultOrigin = "first.example/log" });
+        await using var second = await OpenAsync(change: o => o with { DefaultOrigin = "second.example/log" });
+        Assert.Equal("first.example/log", second.Origin);
+        Assert.Equal(first.CheckpointAt(0).Note.ToString(), second.CheckpointAt(0).Note.ToString());
+        await Assert.ThrowsAsync<Quorate.Log.Tiles.LogOriginException>(() =>
+            OpenAsync(change: o => o with { Origin = "third.example/log" })
+        );
+    }
+
+    [Fact]
+    public async Task OpenAsync_of_a_database_without_what_this_node_has_shown_is_refused_also_without_the_copy()
+    {
+        var signed = Path.Combine(_fixture.Root, "signed");
+        var sequencer = await OpenAsync();
+        await using (var follower = await OpenAsync(change: o => o with { SignedState = signed }))
+        {
+            await sequencer.SubmitAsync("a", "1");
+            await UntilAllServeAsync([follower], 1);
+        }
+        await sequencer.DisposeAsync();
+        _database.Rewind(1);
+        await Assert.ThrowsAsync<LogRewoundException>(() => OpenAsync(change: o => o with { SignedState = signed }));
+    }
+
+    [Fact]
+    public async Task OpenAsync_with_a_damaged_copy_fetches_it_again_and_says_so()
+    {
+        var folder = Path.Combine(_fixture.Root, "damaged");
+        LogHead head;
+        await using (var log = await OpenAsync(change: o => o with { Folder = folder }))
+        {
+            await log.SubmitAsync("a", "1");
+            head = (await log.SubmitAsync("b", "1")).Head;
+        }
+        var segment = Path.Combine(folder, "00000000.wal");
+        var bytes = await File.ReadAllBytesAsync(segment, TestContext.Current.CancellationToken);
+        bytes[200] ^= 1;
+        await File.WriteAllBytesAsync(segment, bytes, TestContext.Current.CancellationToken);
+        var events = new System.Collections.Concurrent.ConcurrentQueue<SharedLogEvent>();
+        await using var again = await OpenAsync(s_quick with { Observer = events.Enqueue }, change: o => o with { Folder = folder });
+        Assert.Equal(head, again.Head);
+        Assert.Single(events.OfType<SharedLogEvent.DiscardedCopy>());
+        Assert.Equal(2, again.Entries(0, 1).Count);
+    }
+
+    [Fact]
+    public async Task OpenAsync_with_a_copy_that_lags_behind_fetches_what_is_new()
+    {
+        var folder = Path.Combine(_fixture.Root, "lagging");
+        await using (var log = await OpenAsync(change: o => o with { Folder = folder }))
+        {
+            await log.SubmitAsync("a", "1");
+        }
+        await using var other = await OpenAsync();
+        await other.SubmitAsync("b", "1");
+        await using var again = await OpenAsync(change: o => o with { Folder = folder });
+        Assert.Equal(other.Head, again.Head);
+        Assert.Equal(["a", "b"], again.Entries(0, 1).Select(e => Encoding.UTF8.GetString(e.Key.Span)));
+    }
+
+    [Fact]
     public async Task Fault_of_the_database_is_told_once_and_ends_by_itself()
     {
         var events = new List<SharedLogEvent>();
@@ -267,14 +356,21 @@ public sealed class SharedLogTests : IDisposable
         SharedLogOptions? sharing = null,
         MemoryDatabase.Connection? connection = null,
         Func<PublishedLogOptions, PublishedLogOptions>? change = null
-    ) =>
-        SharedLog.OpenAsync(
-            change is null ? _fixture.Options : change(_fixture.Options),
+    )
+    {
+        // Each is a machine of its own.
+        var options = _fixture.Options with
+        {
+            Folder = Path.Combine(_fixture.Root, $"node{Interlocked.Increment(ref _nodes)}"),
+        };
+        return SharedLog.OpenAsync(
+            change is null ? options : change(options),
             sharing ?? s_quick,
             _fixture.Key,
             connection ?? _database.Connect(),
             TestContext.Current.CancellationToken
         );
+    }
 
     static Task UntilAllServeAsync(IEnumerable<SharedLog> logs, ulong treeSize) =>
         TestNode.UntilAsync(() => Task.FromResult(logs.All(l => l.Head.TreeSize == treeSize)), $"{treeSize} entries on all nodes");

@@ -18,6 +18,9 @@ sealed record BindingContext(ErrorList Errors, string Folder, Func<SignerSection
     /// <summary>Public halves of the signers whose key file could be read.</summary>
     public Dictionary<string, Ed25519PublicKey> SignerKeys { get; } = new(StringComparer.Ordinal);
 
+    /// <summary><c>node.storage</c>, for published logs that say nothing else.</summary>
+    public StorageSection? Storage { get; set; }
+
     /// <summary>Where <c>node.tokens</c> stands.</summary>
     public Place? TokensPlace { get; set; }
 

@@ -66,6 +66,7 @@ static class LogBinding
         var claims = Claims(section);
         var origin = section.Value<string?>("origin", null, Scalars.Origin!, Scalars.OriginForm);
         var filter = section.Child("filter") is { } f ? Filter(f) : new PublishFilterSection();
+        var storage = StorageBinding.Bind(section, context, context.Storage);
         section.Finish();
         if (name is null || builder is null || protocol is null || signer is null)
         {
@@ -83,6 +84,7 @@ static class LogBinding
             Claims = claims,
             Origin = origin,
             Filter = filter,
+            Storage = storage,
         };
         context.Publish.Add(new Placed<PublishSection>(publish, section.Map));
     }

@@ -30,7 +30,9 @@ static class NodeBinding
             MaxEntriesPerCall = Whole(section, "max_entries_per_call", defaults.MaxEntriesPerCall, 1, 1_000_000),
             MaxConcurrentRequests = Whole(section, "max_concurrent_requests", defaults.MaxConcurrentRequests, 1, 65_536),
             RequestTimeout = Duration(section, "request_timeout", defaults.RequestTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)),
+            Storage = StorageBinding.Bind(section, context, null),
         };
+        context.Storage = node.Storage;
         section.Finish();
         context.TokensPlace = section.Find("tokens")?.Place;
         foreach (var group in node.Tokens.GroupBy(t => t.Name, StringComparer.Ordinal).Where(g => g.Count() > 1))

@@ -1,0 +1,112 @@
+using Microsoft.Extensions.Logging;
+using Quorate.Crypto;
+using Quorate.Log;
+using Quorate.Log.Sharing;
+using Quorate.Log.Tiles;
+using Quorate.Node.Configuration;
+using Quorate.Postgres;
+
+namespace Quorate.Node.Logs;
+
+/// <summary>An open published log with what cannot change while it is open.</summary>
+sealed partial record OwnLog(
+    IPublishedLog Log,
+    Ed25519PrivateKey Key,
+    DivergenceMode Divergence,
+    HistorySection History,
+    long MaxValue,
+    StorageSection? Storage
+) : IAsyncDisposable
+{
+    /// <summary>Kept as long as the log is open: what was shown is never taken back by a reload.</summary>
+    public ICheckpointPublication Checkpoints { get; } = new NewestHeadPublication((ICheckpointedLog)Log);
+
+    public ICheckpointedLog Checkpointed => (ICheckpointedLog)Log;
+
+    /// <exception cref="IOException">The files, or the database, cannot be used.</exception>
+    /// <exception cref="InvalidOperationException">The key is not the log's, or the log is kept elsewhere.</exception>
+    public static async Task<IPublishedLog> OpenAsync(
+        PublishSection section,
+        PublishedLogOptions options,
+        StateDirectory state,
+        Ed25519PrivateKey key,
+        ILogger logger,
+        CancellationToken cancellationToken
+    )
+    {
+        var (files, copy) = (state.PublishedFolder(options.Identity.Id), state.CopyFolder(options.Identity.Id));
+        if (section.Storage is not { } storage)
+        {
+            // Its heads are in the database: going on from the copy would sign other heads of the same sizes.
+            RefuseIfKept(
+                copy,
+                $"this log is shared in a database, of which {copy} is a copy; configure its 'storage', or delete the copy if that log was never published"
+            );
+            return await PublishedLog.OpenAsync(options with { Folder = files }, key, cancellationToken);
+        }
+        RefuseIfKept(files, $"this log is kept in the files of {files}; a database would begin it anew and contradict its heads");
+        var name = section.Name;
+        var sharing = new SharedLogOptions { Lease = storage.Lease, Observer = what => Tell(logger, name, what) };
+        var settings = new PostgresSettings(storage.Connection, storage.PasswordFile);
+        var database = await PostgresStorage.OpenAsync(settings, options.Identity.Id, cancellationToken);
+        return await SharedLog.OpenAsync(options with { Folder = copy }, sharing, key, database, cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // First what waits is made durable, which needs the key.
+        await ((IAsyncDisposable)Log).DisposeAsync();
+        Key.Dispose();
+    }
+
+    static void RefuseIfKept(string folder, string why)
+    {
+        if (Directory.Exists(folder) && Directory.EnumerateFiles(folder, "*.wal").Any())
+        {
+            throw new InvalidOperationException(why);
+        }
+    }
+
+    static void Tell(ILogger logger, string log, SharedLogEvent what)
+    {
+        switch (what)
+        {
+            case SharedLogEvent.TookLease:
+                TookLease(logger, log);
+                break;
+            case SharedLogEvent.LostLease lost:
+                LostLease(logger, log, lost.Reason);
+                break;
+            case SharedLogEvent.Faulted fault:
+                Faulted(logger, log, fault.Reason);
+                break;
+            case SharedLogEvent.Recovered:
+                Recovered(logger, log);
+                break;
+            case SharedLogEvent.DiscardedCopy discarded:
+                DiscardedCopy(logger, log, discarded.Reason);
+                break;
+            case SharedLogEvent.Failed failed:
+                Failed(logger, log, failed.Reason);
+                break;
+        }
+    }
+
+    [LoggerMessage(34, LogLevel.Information, "This node sequences the shared log {Log}")]
+    static partial void TookLease(ILogger logger, string log);
+
+    [LoggerMessage(35, LogLevel.Information, "This node no longer sequences the shared log {Log}: {Reason}")]
+    static partial void LostLease(ILogger logger, string log, string reason);
+
+    [LoggerMessage(36, LogLevel.Warning, "The database of the shared log {Log} cannot be used, submits wait: {Reason}")]
+    static partial void Faulted(ILogger logger, string log, string reason);
+
+    [LoggerMessage(37, LogLevel.Information, "The database of the shared log {Log} can be used again")]
+    static partial void Recovered(ILogger logger, string log);
+
+    [LoggerMessage(39, LogLevel.Warning, "This node's copy of the shared log {Log} was damaged and is fetched again: {Reason}")]
+    static partial void DiscardedCopy(ILogger logger, string log, string reason);
+
+    [LoggerMessage(38, LogLevel.Critical, "This node gave up the shared log {Log}: {Reason}")]
+    static partial void Failed(ILogger logger, string log, string reason);
+}
