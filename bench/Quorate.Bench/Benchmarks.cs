@@ -6,7 +6,6 @@ static class Benchmarks
     public static IReadOnlyList<Benchmark> All { get; } =
     [
         .. AddBenchmarks.All(),
-        .. SubmitHttpBenchmarks.All(),
         .. MapBenchmarks.All(),
         .. LogBenchmarks.All(),
         .. DecideBenchmarks.All(),

@@ -136,6 +136,9 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
         return (await EnqueueAsync(new SubmitRequest([], 0), cancellationToken)).Head;
     }
 
+    /// <summary>Signs no head after those that are being signed: whoever submits from now on is told why. Only opening the log again ends that.</summary>
+    public void Refuse(string reason) => _sequencer.Refuse(new LogStorageException(reason));
+
     /// <summary>Takes no more submits, finishes those that wait, and closes the files.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -26,6 +26,7 @@ static class LogCommands
             LogCheckCommand.Build(host),
             LogCopyCommands.Export(host),
             LogCopyCommands.Import(host),
+            MisbehaviourCommands.Build(host),
         };
 
     public static Argument<string> LogArgument() => new("LOG") { Description = "Name or id of a log (see `quorate log list`)" };
@@ -109,6 +110,7 @@ static class LogCommands
             { Status.Misbehaviour: { } m } => "MISBEHAVING: " + m,
             { Status.Fault: { } f } => "fault: " + f,
             { Status: { LastSuccess: null } } => "never synchronised",
+            { Status: { IsStale: true, FreshAt: var at } } => $"stale since {at ?? "ever"}",
             { Status.MissingValues: > 0 and var n } => $"{n} values missing",
             { SelfDivergences: > 0 and var d } => $"ok, {d} self-divergences",
             _ => "ok",

@@ -23,6 +23,9 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
 
     internal LogStorageException? Failure => _failure;
 
+    /// <summary>No batch is integrated after the one under way.</summary>
+    internal void Refuse(LogStorageException reason) => _failure ??= reason;
+
     /// <summary>Called after each batch; true when it made a new head.</summary>
     internal required Action<SubmitBatch, bool> Published { get; init; }
 
@@ -30,7 +33,7 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
     internal SignedState? Signed { get; set; }
 
     internal static LogStorageException Refused(LogStorageException failure) =>
-        new($"the log takes no more submits since its storage failed: {failure.Message}", failure);
+        new($"the log takes no more submits: {failure.Message}", failure);
 
     /// <summary>Signs the head of the empty log. The map-history log starts with the empty map (Trustix).</summary>
     internal Task CreateAsync(CancellationToken cancellationToken) => CommitAsync([], [], cancellationToken);

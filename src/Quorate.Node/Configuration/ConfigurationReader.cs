@@ -74,6 +74,10 @@ public static class ConfigurationReader
         {
             LogBinding.Signers(signers, context);
         }
+        if (root.Child("witnesses") is { } witnesses)
+        {
+            WitnessBinding.Witnesses(witnesses, context);
+        }
         foreach (var item in root.List("publish"))
         {
             LogBinding.Publish(item, context);
@@ -84,7 +88,12 @@ public static class ConfigurationReader
         }
         var trust = root.Child("trust") is { } t ? TrustBinding.Trust(t, context) : [];
         var gate = root.Child("gate") is { } g ? TrustBinding.Gate(g, context, trust, node) : null;
+        var witness = root.Child("witness") is { } w ? WitnessBinding.Role(w, context) : null;
         root.Finish();
+        if (witness is not null && node is { Listen.Count: 0 })
+        {
+            context.Errors.Add(root.Find("witness")!, "a witness answers on the public listener; give 'node.listen' an address");
+        }
         CrossChecks.Run(context, node);
         return node is null
             ? null
@@ -105,6 +114,8 @@ public static class ConfigurationReader
                 Follow = [.. context.Follow.Select(f => f.Value)],
                 Trust = trust,
                 NixGate = gate,
+                Witnesses = context.Witnesses.ToDictionary(p => p.Key, p => p.Value.Value, StringComparer.Ordinal),
+                Witness = witness,
                 SourceFile = file,
             };
     }

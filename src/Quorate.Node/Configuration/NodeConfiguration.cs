@@ -20,6 +20,12 @@ public sealed record NodeConfiguration
 
     public GateSection? NixGate { get; init; }
 
+    /// <summary>Witnesses by name.</summary>
+    public IReadOnlyDictionary<string, WitnessSection> Witnesses { get; init; } = new Dictionary<string, WitnessSection>();
+
+    /// <summary>This node's own witness; null when it is none.</summary>
+    public WitnessRoleSection? Witness { get; init; }
+
     public string? SourceFile { get; init; }
 }
 
@@ -64,6 +70,9 @@ public sealed record NodeSection
 
     /// <summary>Where published logs are kept that say nothing else; null: in files of this node.</summary>
     public StorageSection? Storage { get; init; }
+
+    /// <summary>Where operators are told of misbehaviour and the like; null tells the log alone.</summary>
+    public Uri? Webhook { get; init; }
 }
 
 /// <summary><c>storage: { type: postgres, … }</c>: a log that several nodes share.</summary>
@@ -131,6 +140,9 @@ public sealed record PublishSection
 
     /// <summary>Null: a file of this node.</summary>
     public StorageSection? Storage { get; init; }
+
+    /// <summary>Who must cosign before a checkpoint is shown; null shows it at once.</summary>
+    public WitnessPolicySection? Witnesses { get; init; }
 }
 
 /// <summary>What may be published at all; applied before anything is queued. Globs match store path names (without the hash part).</summary>
@@ -186,6 +198,15 @@ public sealed record FollowSection
 
     /// <summary>Let the gate fetch from the log's self-declared <c>meta.upstream</c>, which its operator chooses.</summary>
     public bool UseUpstream { get; init; }
+
+    /// <summary>Whose cosignatures count; null asks nobody.</summary>
+    public WitnessPolicySection? Witnesses { get; init; }
+
+    /// <summary>The first line of the log's checkpoints; null takes what its remotes show.</summary>
+    public string? Origin { get; init; }
+
+    /// <summary>Since when without news the log counts as stale in status and metrics.</summary>
+    public TimeSpan StaleAfter { get; init; } = TimeSpan.FromHours(24);
 
     public LogIdentity? Identity => Key is null ? null : new LogIdentity(Protocol, Key);
 }

@@ -23,6 +23,7 @@ sealed class ControlApi(NodeContext node)
         routes.MapGet("/v1/status", StatusAsync);
         routes.MapGet("/v1/logs", LogsAsync);
         routes.MapGet("/v1/logs/{log}/head", HeadAsync);
+        routes.MapGet("/v1/logs/{log}/misbehaviour", MisbehaviourAsync);
         routes.MapGet("/v1/logs/{log}/entries", EntriesAsync);
         routes.MapGet("/v1/logs/{log}/get", GetAsync);
         routes.MapPost("/v1/logs/{log}/submit", SubmitAsync);
@@ -71,6 +72,20 @@ sealed class ControlApi(NodeContext node)
         var (published, followed) = Find(context);
         var head = published?.Log.Head ?? followed!.Head ?? throw NeverSynchronised(followed!);
         return ControlJsonIo.WriteAsync(context, ControlViews.Of(head), ControlJson.Default.HeadMessage);
+    }
+
+    Task MisbehaviourAsync(HttpContext context)
+    {
+        var followed =
+            Find(context).Followed ?? throw ControlException.Invalid("this log is published here, and nothing is kept against it");
+        var evidence = followed.Misbehaviour ?? throw ControlException.NotFound($"{followed.Section.Name} was not caught misbehaving");
+        var message = new MisbehaviourMessage(
+            MisbehaviourProof.NameOf(evidence.Kind),
+            evidence.Detail,
+            evidence.Found,
+            MisbehaviourProof.Write(evidence, followed.Identity.Key)
+        );
+        return ControlJsonIo.WriteAsync(context, message, ControlJson.Default.MisbehaviourMessage);
     }
 
     Task EntriesAsync(HttpContext context)

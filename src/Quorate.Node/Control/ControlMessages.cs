@@ -36,7 +36,8 @@ public sealed record LogMessage(
     long? SelfDivergences,
     FollowStatusMessage? Status,
     FilterMessage? Filter,
-    SharedMessage? Shared = null
+    SharedMessage? Shared = null,
+    CheckpointMessage? Checkpoint = null
 );
 
 /// <param name="Sequencer">Host and process ID of the node that sequences the log; null when none does.</param>
@@ -50,8 +51,20 @@ public sealed record FollowStatusMessage(
     DateTimeOffset? LastAttempt,
     string? Fault,
     string? Misbehaviour,
-    ulong MissingValues
+    ulong MissingValues,
+    bool Stale,
+    DateTimeOffset? FreshAt,
+    IReadOnlyList<ulong> WitnessedSizes,
+    IReadOnlyList<string> WitnessFaults
 );
+
+/// <summary>What a published log shows to tile tools, and how its witnesses do.</summary>
+/// <param name="TreeSize">Null before the first checkpoint.</param>
+/// <param name="Witnesses">Configured ones whose cosignature it has.</param>
+public sealed record CheckpointMessage(string? Origin, ulong? TreeSize, int Witnesses, IReadOnlyList<string> Faults);
+
+/// <param name="Proof">A file as docs/formats/misbehaviour.md says.</param>
+public sealed record MisbehaviourMessage(string Kind, string Detail, DateTimeOffset Found, byte[] Proof);
 
 public sealed record FilterMessage(
     IReadOnlyList<string> Allow,
@@ -124,4 +137,5 @@ public sealed record ReadyMessage(bool Ready, IReadOnlyList<string> Reasons);
 [JsonSerializable(typeof(ReloadErrorMessage))]
 [JsonSerializable(typeof(ReadyMessage))]
 [JsonSerializable(typeof(LogMessage))]
+[JsonSerializable(typeof(MisbehaviourMessage))]
 sealed partial class ControlJson : JsonSerializerContext;

@@ -27,7 +27,13 @@ static class ControlViews
             divergences,
             Status: null,
             new FilterMessage(section.Filter.Allow, section.Filter.Deny, section.Filter.DenyDeriver, section.Filter.DenyReferences),
-            shared is null ? null : new SharedMessage(shared.IsSequencer, shared.Sequencer, shared.Fault ?? shared.Failure?.Message)
+            shared is null ? null : new SharedMessage(shared.IsSequencer, shared.Sequencer, shared.Fault ?? shared.Failure?.Message),
+            new CheckpointMessage(
+                entry.VerifierKey?.Name,
+                entry.Checkpoints?.Current?.Checkpoint.Size,
+                entry.Standing().WitnessedSizes.Count,
+                entry.WitnessFaults()
+            )
         );
     }
 
@@ -46,7 +52,17 @@ static class ControlViews
             followed.Head?.TreeSize,
             followed.Head is { } head ? Of(head) : null,
             SelfDivergences: null,
-            new FollowStatusMessage(status.LastSuccess, status.LastAttempt, status.Fault, status.Misbehaviour, status.MissingValues),
+            new FollowStatusMessage(
+                status.LastSuccess,
+                status.LastAttempt,
+                status.Fault,
+                status.Misbehaviour,
+                status.MissingValues,
+                followed.IsStale,
+                followed.Standing.FreshAt,
+                followed.Standing.WitnessedSizes,
+                followed.WitnessFaults
+            ),
             Filter: null
         );
     }

@@ -1,4 +1,5 @@
 using Quorate.Log;
+using Quorate.Node.Witness;
 using Quorate.Trust;
 
 namespace Quorate.Node.Decisions;
@@ -15,7 +16,7 @@ readonly record struct SourceAnswer(Testimony Testimony, TimeSpan? Lifetime)
 }
 
 /// <summary>What a cached decision rests on: when any of it differs, the decision is made anew.</summary>
-readonly record struct SourceStamp(LogHead? Head, string? Misbehaviour, ulong MissingValues);
+readonly record struct SourceStamp(LogHead? Head, string? Misbehaviour, ulong MissingValues, LogStanding? Standing = null);
 
 /// <summary>One configured log or cache, as a witness for its builder.</summary>
 abstract class ClaimSource(string builder, string name, ClaimOrigin origin)

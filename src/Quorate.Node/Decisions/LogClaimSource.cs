@@ -1,20 +1,28 @@
 using Quorate.Log;
 using Quorate.Node.Logs;
+using Quorate.Node.Witness;
 using Quorate.Trust;
 
 namespace Quorate.Node.Decisions;
 
 /// <summary>A log that this node holds whole. A log that misbehaves is still read: its view ends at the last good head.</summary>
 /// <param name="followed">Null for a log of our own.</param>
-sealed class LogClaimSource(string builder, string name, ClaimOrigin origin, ILogView view, IFollowedLog? followed, IClaimFormat format)
-    : ClaimSource(builder, name, origin)
+sealed class LogClaimSource(
+    string builder,
+    string name,
+    ClaimOrigin origin,
+    ILogView view,
+    IFollowedLog? followed,
+    Func<LogStanding> standing,
+    IClaimFormat format
+) : ClaimSource(builder, name, origin)
 {
     public override bool IsRemote => false;
 
     public override SourceStamp Stamp =>
         followed?.Status is { } status
-            ? new SourceStamp(view.Head, status.Misbehaviour, status.MissingValues)
-            : new SourceStamp(view.Head, null, 0);
+            ? new SourceStamp(view.Head, status.Misbehaviour, status.MissingValues, standing())
+            : new SourceStamp(view.Head, null, 0, standing() with { FreshAt = null });
 
     public override string? Misbehaviour => followed?.Status.Misbehaviour;
 
@@ -71,7 +79,7 @@ sealed class LogClaimSource(string builder, string name, ClaimOrigin origin, ILo
                 break;
             }
         }
-        return reader.Finish(entries[0], treeSize, view.FirstSeen(entries[0].Index));
+        return reader.Finish(entries[0], treeSize, view.FirstSeen(entries[0].Index), standing());
     }
 }
 
@@ -99,7 +107,10 @@ sealed class QueryClaimSource(IFollowedLog log, ClaimOrigin origin, IClaimFormat
                 case KeyLookup.Found found:
                     var reader = new LogEvidenceReader(Builder, Origin, log.Identity.Id.Text, format);
                     for (var i = 0; i < found.Entries.Count && reader.Add(input, found.Entries[i], found.Values[i]); i++) { }
-                    return reader.Finish(found.Entries[0], found.TreeSize, found.FirstSeen) with { Lifetime = SourceAnswer.Short };
+                    return reader.Finish(found.Entries[0], found.TreeSize, found.FirstSeen, log.Standing) with
+                    {
+                        Lifetime = SourceAnswer.Short,
+                    };
                 case KeyLookup.Unavailable unavailable:
                     return new SourceAnswer(new Testimony.Unavailable(Builder, unavailable.Reason), SourceAnswer.Short);
             }

@@ -1,4 +1,5 @@
 using Quorate.Log;
+using Quorate.Node.Witness;
 using Quorate.Trust;
 
 namespace Quorate.Node.Decisions;
@@ -48,7 +49,7 @@ sealed class LogEvidenceReader(string builder, ClaimOrigin origin, string logId,
         return true;
     }
 
-    public SourceAnswer Finish(LogEntry first, ulong treeSize, DateTimeOffset firstSeen) =>
+    public SourceAnswer Finish(LogEntry first, ulong treeSize, DateTimeOffset firstSeen, LogStanding standing) =>
         _vote is null
             ? new SourceAnswer(
                 _failure ?? new Testimony.Silent(builder),
@@ -61,6 +62,9 @@ sealed class LogEvidenceReader(string builder, ClaimOrigin origin, string logId,
                 new Testimony.Given(
                     builder,
                     new Evidence(_vote, new LogPosition(logId, first.Index, treeSize), firstSeen, (IReadOnlyList<Claim>?)_divergences ?? [])
+                    {
+                        Witnessing = standing.Of(first.Index),
+                    }
                 ),
                 null
             );

@@ -59,6 +59,7 @@ sealed class ProtocolModel
                 !(ReferenceEquals(now.Head, stamps[i].Head) || (now.Head?.Equals(stamps[i].Head) ?? false))
                 || now.Misbehaviour != stamps[i].Misbehaviour
                 || now.MissingValues != stamps[i].MissingValues
+                || (Rule is { DependsOnWitnesses: true } && now.Standing != stamps[i].Standing)
             )
             {
                 return false;
@@ -112,10 +113,10 @@ sealed class ProtocolModel
         var (builder, name, _, origin, _) = source.Trust;
         if (source.Publish is not null)
         {
-            var log = Array.Find(published, entry => entry.Section.Name == name)?.Log;
-            return log is null
+            var own = Array.Find(published, entry => entry.Section.Name == name);
+            return own is null
                 ? new AbsentClaimSource(builder, name, origin, "its log is not open")
-                : new LogClaimSource(builder, name, origin, log, null, format);
+                : new LogClaimSource(builder, name, origin, own.Log, null, own.Standing, format);
         }
         if (source.Follow!.Cache is not null)
         {
@@ -126,7 +127,7 @@ sealed class ProtocolModel
         }
         var foreign = Array.Find(followed, log => log.Section.Name == name);
         return foreign is null ? new AbsentClaimSource(builder, name, origin, "never synchronised")
-            : foreign.Mirror is { } mirror ? new LogClaimSource(builder, name, origin, mirror, foreign, format)
+            : foreign.Mirror is { } mirror ? new LogClaimSource(builder, name, origin, mirror, foreign, () => foreign.Standing, format)
             : new QueryClaimSource(foreign, origin, format);
     }
 }

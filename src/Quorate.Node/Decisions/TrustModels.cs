@@ -72,7 +72,13 @@ public static class TrustModels
                 var id = ownLogId(publish) ?? (publish.Key is { } key ? LogId.Compute(protocol, key) : null);
                 // The ID of a log whose key file has not been read yet is unknown; such a text can equal no log ID.
                 var text = id?.Text ?? $"publish:{publish.Name}";
-                var trust = new BuilderSource(publish.Builder, publish.Name, text, OriginOf(publish.Claims));
+                var trust = new BuilderSource(
+                    publish.Builder,
+                    publish.Name,
+                    text,
+                    OriginOf(publish.Claims),
+                    publish.Witnesses?.Witnesses.Count ?? 0
+                );
                 sources.Add(new ConfiguredSource(trust, publish, null));
             }
         }
@@ -81,7 +87,13 @@ public static class TrustModels
             if (follow.Protocol == protocol)
             {
                 var trust = follow.Cache is null
-                    ? new BuilderSource(follow.Builder, follow.Name, follow.Identity?.Id.Text, OriginOf(follow.Claims))
+                    ? new BuilderSource(
+                        follow.Builder,
+                        follow.Name,
+                        follow.Identity?.Id.Text,
+                        OriginOf(follow.Claims),
+                        follow.Witnesses?.Witnesses.Count ?? 0
+                    )
                     : new BuilderSource(follow.Builder, follow.Name, null, ClaimOrigin.SignedCache);
                 sources.Add(new ConfiguredSource(trust, null, follow));
             }

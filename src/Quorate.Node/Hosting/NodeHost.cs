@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Quorate.Core;
 using Quorate.Log;
 using Quorate.Nix;
+using Quorate.Node.Alerts;
 using Quorate.Node.Configuration;
 using Quorate.Node.Control;
 using Quorate.Node.Decisions;
@@ -10,6 +11,7 @@ using Quorate.Node.Gates;
 using Quorate.Node.Logs;
 using Quorate.Node.Rpc;
 using Quorate.Node.Telemetry;
+using Quorate.Node.Witness;
 using Quorate.Sources.NixCaches;
 using Quorate.Sources.Script;
 
@@ -37,6 +39,8 @@ public sealed partial class NodeHost : IAsyncDisposable
     readonly ILogger _logger;
     readonly StateDirectory _state;
     readonly LogSet _logs;
+    readonly OperatorAlerts _alerts;
+    WitnessRole? _witness;
     readonly SignedCacheSet _caches;
     readonly GateHost _gate;
     readonly NodeMetrics _metrics;
@@ -57,7 +61,12 @@ public sealed partial class NodeHost : IAsyncDisposable
         var registry = new LogRegistry();
         _metrics = new NodeMetrics(registry);
         _exporter = new PrometheusExporter(_metrics, options.Time);
-        _logs = new LogSet(state, registry, _metrics, options.Time, options.Logging);
+        _alerts = new OperatorAlerts(
+            () => Context?.Configuration.Node.Webhook,
+            options.Time,
+            options.Logging.CreateLogger<OperatorAlerts>()
+        );
+        _logs = new LogSet(state, registry, _metrics, _alerts, options.Time, options.Logging);
         Context = new NodeContext(configuration, registry, options.Time)
         {
             Metrics = _metrics,
@@ -110,6 +119,8 @@ public sealed partial class NodeHost : IAsyncDisposable
     async Task StartAsync(CancellationToken cancellationToken)
     {
         var configuration = Context.Configuration;
+        _witness = configuration.Witness is { } role ? WitnessRole.Open(role, _state, _options.Time) : null;
+        _logs.OwnWitness = _witness?.Witness.Key;
         await _logs.ApplyAsync(configuration, cancellationToken);
         var caches = Caches(configuration);
         _decisions = DecisionService.Create(
@@ -149,6 +160,10 @@ public sealed partial class NodeHost : IAsyncDisposable
                 {
                     health.MapPublic(routes);
                     new TileEndpoints(Context.Registry).Map(routes);
+                    if (_witness is { Witness: var witness })
+                    {
+                        new WitnessEndpoints(witness, _metrics, _options.Logging.CreateLogger<WitnessEndpoints>()).Map(routes);
+                    }
                     routes.MapTrustix(rpc, RpcSurface.Public);
                 },
                 cancellationToken
@@ -277,6 +292,10 @@ public sealed partial class NodeHost : IAsyncDisposable
     static IEnumerable<string> RestartNotes(NodeConfiguration before, NodeConfiguration after)
     {
         var (old, now) = (before.Node, after.Node);
+        if (!SameRole(before.Witness, after.Witness))
+        {
+            yield return "witness takes effect at the next restart";
+        }
         if (old.State != now.State)
         {
             yield return "node.state takes effect at the next restart";
@@ -290,6 +309,11 @@ public sealed partial class NodeHost : IAsyncDisposable
             yield return "node.max_body, node.max_concurrent_requests and node.request_timeout take full effect at the next restart";
         }
     }
+
+    static bool SameRole(WitnessRoleSection? before, WitnessRoleSection? after) =>
+        before is null || after is null
+            ? before == after
+            : before.Name == after.Name && before.Signer == after.Signer && before.Logs.SequenceEqual(after.Logs);
 
     Task<Listener> ListenAsync(
         string name,
@@ -386,6 +410,8 @@ public sealed partial class NodeHost : IAsyncDisposable
             await _scrub.DisposeAsync();
         }
         await _logs.DisposeAsync();
+        await _alerts.DisposeAsync();
+        _witness?.Dispose();
         _caches.Dispose();
         _exporter.Dispose();
         _metrics.Dispose();

@@ -4,6 +4,7 @@ using Quorate.Crypto.Notes;
 using Quorate.Log;
 using Quorate.Log.Tiles;
 using Quorate.Node.Configuration;
+using Quorate.Node.Witness;
 
 namespace Quorate.Node.Logs;
 
@@ -12,6 +13,12 @@ public sealed record PublishedLogEntry(PublishSection Section, IPublishedLog Log
 {
     /// <summary>Which checkpoint the public listener shows, and how far tiles go; null for a log that is not served as tiles.</summary>
     public ICheckpointPublication? Checkpoints { get; init; }
+
+    /// <summary>What its witnesses say of it, for decisions.</summary>
+    public Func<LogStanding> Standing { get; init; } = () => LogStanding.None;
+
+    /// <summary>What was wrong with its witnesses in their last round.</summary>
+    public Func<IReadOnlyList<string>> WitnessFaults { get; init; } = () => [];
 
     /// <summary>What verifies the log's signature under its checkpoints; null as <see cref="Checkpoints"/> is.</summary>
     public NoteVerifierKey? VerifierKey { get; init; }
@@ -45,6 +52,15 @@ public interface IFollowedLog
 
     /// <summary>What the log was caught in; null for honest logs.</summary>
     Misbehaviour? Misbehaviour => null;
+
+    /// <summary>What witnesses say of it.</summary>
+    LogStanding Standing => LogStanding.None with { FreshAt = Status.LastSuccess };
+
+    /// <summary>What was verified of it has not been known to be all for longer than <c>stale_after</c>.</summary>
+    bool IsStale => false;
+
+    /// <summary>What was wrong with its witnesses when they were last looked at.</summary>
+    IReadOnlyList<string> WitnessFaults => [];
 
     /// <summary>
     /// Query mode: asks the remotes for one key with proof and value, refreshing a head older than 5 s. Mirrors answer the same from their local copy.

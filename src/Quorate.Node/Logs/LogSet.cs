@@ -1,12 +1,15 @@
 using Microsoft.Extensions.Logging;
 using Quorate.Core;
 using Quorate.Crypto.Keys;
+using Quorate.Crypto.Notes;
 using Quorate.Log;
 using Quorate.Log.Tiles;
+using Quorate.Node.Alerts;
 using Quorate.Node.Configuration;
 using Quorate.Node.Hosting;
 using Quorate.Node.Subscriptions;
 using Quorate.Node.Telemetry;
+using Quorate.Node.Witness;
 
 namespace Quorate.Node.Logs;
 
@@ -14,10 +17,20 @@ namespace Quorate.Node.Logs;
 /// Opens, keeps and closes the logs that a configuration names. <see cref="ApplyAsync"/> is called at start and for every reload, one at a
 /// time; what it cannot open leaves everything as it was.
 /// </summary>
-sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetrics metrics, TimeProvider time, ILoggerFactory logging)
-    : IAsyncDisposable
+sealed partial class LogSet(
+    StateDirectory state,
+    LogRegistry registry,
+    NodeMetrics metrics,
+    OperatorAlerts alerts,
+    TimeProvider time,
+    ILoggerFactory logging
+) : IAsyncDisposable
 {
     readonly ILogger _logger = logging.CreateLogger<LogSet>();
+
+    /// <summary>This node's own witness, which never counts for its own logs; null when it has none.</summary>
+    public NoteVerifierKey? OwnWitness { get; set; }
+
     Dictionary<string, OwnLog> _own = new(StringComparer.Ordinal);
     Dictionary<string, SubscriptionLoop> _followed = new(StringComparer.Ordinal);
 
@@ -38,7 +51,15 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
                 var log = await OpenOwnAsync(section, configuration.Node, opened, notes, cancellationToken);
                 own.Add(log.Log.Identity.Id.Text, log);
                 order.Add(
-                    new PublishedLogEntry(section, log.Log) { Checkpoints = log.Checkpoints, VerifierKey = log.Checkpointed.VerifierKey }
+                    new PublishedLogEntry(section, log.Log)
+                    {
+                        Checkpoints = log.Checkpoints,
+                        VerifierKey = log.Checkpointed.VerifierKey,
+                        Standing = log.Witnessing is { } witnessing
+                            ? () => witnessing.Standing
+                            : () => LogStanding.None with { FreshAt = time.GetUtcNow() },
+                        WitnessFaults = () => log.Witnessing?.Faults ?? [],
+                    }
                 );
             }
             foreach (var section in configuration.Follow.Where(f => f.Key is not null))
@@ -117,6 +138,10 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
                     $"publish '{section.Name}': the log was created with the origin '{open.Checkpointed.Origin}', which cannot change to '{origin}'"
                 );
             }
+            if (!Equals(open.Witnesses, section.Witnesses))
+            {
+                notes.Add($"log {section.Name}: changes of 'witnesses' take effect at the next restart");
+            }
             if (
                 (open.Divergence, open.History, open.MaxValue, open.Storage)
                 != (section.Divergence, node.History, node.MaxValue, section.Storage)
@@ -148,8 +173,23 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
                 Time = time,
             };
             var log = await OwnLog.OpenAsync(section, options, state, file.Key, _logger, cancellationToken);
-            var own = new OwnLog(log, file.Key, section.Divergence, node.History, node.MaxValue, section.Storage);
+            var own = new OwnLog(log, file.Key, section.Divergence, node.History, node.MaxValue, section.Storage, section.Witnesses);
             opened.Add(own);
+            if (section.Witnesses is not null)
+            {
+                // Before anybody can submit: what the witnesses remember tells whether this is the newest state of the log.
+                own.Witnessing = await LogWitnessing.OpenAsync(
+                    section,
+                    // The configuration refuses witnesses of a log that several nodes share.
+                    (PublishedLog)log,
+                    state.PublishedFolder(identity.Id),
+                    OwnWitness,
+                    time,
+                    alerts,
+                    logging.CreateLogger<LogWitnessing>(),
+                    cancellationToken
+                );
+            }
             if (section.Origin is null && DefaultOrigin(node, identity) is { } origin && origin != own.Checkpointed.Origin)
             {
                 OriginStays(section.Name, own.Checkpointed.Origin, origin);
@@ -211,7 +251,7 @@ sealed partial class LogSet(StateDirectory state, LogRegistry registry, NodeMetr
                 section.Mode == FollowMode.Query
                     ? (FollowedLog)FollowedQuery.Open(section, remotes, state.Path, time)
                     : await FollowedMirror.OpenAsync(section, remotes, state, node, time, cancellationToken);
-            var loop = new SubscriptionLoop(log, time, metrics, logging.CreateLogger<SubscriptionLoop>());
+            var loop = new SubscriptionLoop(log, time, metrics, alerts, logging.CreateLogger<SubscriptionLoop>());
             opened.Add(loop);
             OpenedFollowed(section.Name, identity.Id.Text, section.Mode, log.Head?.TreeSize ?? 0);
             return loop;

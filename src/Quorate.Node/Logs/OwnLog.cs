@@ -4,6 +4,7 @@ using Quorate.Log;
 using Quorate.Log.Sharing;
 using Quorate.Log.Tiles;
 using Quorate.Node.Configuration;
+using Quorate.Node.Witness;
 using Quorate.Postgres;
 
 namespace Quorate.Node.Logs;
@@ -15,11 +16,17 @@ sealed partial record OwnLog(
     DivergenceMode Divergence,
     HistorySection History,
     long MaxValue,
-    StorageSection? Storage
+    StorageSection? Storage,
+    WitnessPolicySection? Witnesses
 ) : IAsyncDisposable
 {
     /// <summary>Kept as long as the log is open: what was shown is never taken back by a reload.</summary>
-    public ICheckpointPublication Checkpoints { get; } = new NewestHeadPublication((ICheckpointedLog)Log);
+    public ICheckpointPublication Checkpoints => Witnessing?.Checkpoints ?? _newest;
+
+    /// <summary>Null for a log without witnesses.</summary>
+    public LogWitnessing? Witnessing { get; set; }
+
+    readonly NewestHeadPublication _newest = new((ICheckpointedLog)Log);
 
     public ICheckpointedLog Checkpointed => (ICheckpointedLog)Log;
 
@@ -54,7 +61,11 @@ sealed partial record OwnLog(
 
     public async ValueTask DisposeAsync()
     {
-        // First what waits is made durable, which needs the key.
+        if (Witnessing is not null)
+        {
+            await Witnessing.DisposeAsync();
+        }
+        // What waits is made durable, which needs the key.
         await ((IAsyncDisposable)Log).DisposeAsync();
         Key.Dispose();
     }

@@ -1,6 +1,8 @@
 using Quorate.Log;
+using Quorate.Log.Tiles;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
+using Quorate.Node.Witness;
 
 namespace Quorate.Node.Subscriptions;
 
@@ -14,16 +16,20 @@ readonly record struct PollOutcome(string? Fault, string? Misbehaviour, ulong Mi
 /// A followed log with its status. <see cref="PollAsync"/> is called by one <see cref="SubscriptionLoop"/> only; everything else may be
 /// called at any time from any thread.
 /// </summary>
-abstract class FollowedLog : IFollowedLog, IAsyncDisposable
+abstract class FollowedLog : IFollowedLog, IWatchedLog, IAsyncDisposable
 {
+    readonly string _stateFolder;
+    WitnessWatch? _watch;
     volatile FollowSection _section;
     volatile SubscriptionStatus _status = new(null, null, null, null, 0);
 
-    protected FollowedLog(FollowSection section, RemoteSet remotes, TimeProvider time)
+    protected FollowedLog(FollowSection section, RemoteSet remotes, string stateFolder, TimeProvider time)
     {
         _section = section;
-        Remotes = remotes;
+        _stateFolder = stateFolder;
         Time = time;
+        _watch = Watch(section);
+        Remotes = remotes;
         Identity = section.Identity ?? throw new ArgumentException("a signed cache is no log", nameof(section));
     }
 
@@ -43,15 +49,48 @@ abstract class FollowedLog : IFollowedLog, IAsyncDisposable
 
     protected TimeProvider Time { get; }
 
+    public LogStanding Standing
+    {
+        get
+        {
+            // Where the log has witnesses only they know what is new; otherwise its remotes have to be believed.
+            var watch = Volatile.Read(ref _watch);
+            return watch is null ? LogStanding.None with { FreshAt = Status.LastSuccess } : watch.Standing;
+        }
+    }
+
+    public bool IsStale => Standing.FreshAt is not { } at || Time.GetUtcNow() - at > _section.StaleAfter;
+
+    public IReadOnlyList<string> WitnessFaults => Volatile.Read(ref _watch)?.Faults ?? [];
+
+    public abstract Task<Misbehaviour?> CompareAsync(IReadOnlyList<SignedTree> trees, CancellationToken cancellationToken);
+
+    public abstract Task<bool> ContainsAsync(Checkpoint checkpoint, CancellationToken cancellationToken);
+
     public abstract Task<KeyLookup> LookupAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken);
 
-    public abstract ValueTask DisposeAsync();
+    public virtual ValueTask DisposeAsync()
+    {
+        _watch?.Dispose();
+        Remotes.Dispose();
+        return ValueTask.CompletedTask;
+    }
 
     /// <summary>Takes over what a reload changed: name, builder, claims, poll interval, remotes.</summary>
     public void Update(FollowSection section)
     {
+        var before = _section;
         _section = section;
         Remotes.Replace(section.Remotes);
+        if (
+            !Equals(before.Witnesses, section.Witnesses)
+            || before.Origin != section.Origin
+            || !before.Remotes.SequenceEqual(section.Remotes)
+        )
+        {
+            // A poll under way may still use the old one, whose connections end by themselves.
+            Volatile.Write(ref _watch, Watch(section));
+        }
     }
 
     /// <summary>Brings the log up to date and records what came of it.</summary>
@@ -60,6 +99,10 @@ abstract class FollowedLog : IFollowedLog, IAsyncDisposable
     {
         var started = Time.GetUtcNow();
         var outcome = await SyncAsync(cancellationToken);
+        if (_watch is { } watch && outcome.Misbehaviour is null && await watch.LookAsync(this, cancellationToken) is { } found)
+        {
+            outcome = outcome with { Fault = "the log misbehaves, so nothing later is taken", Misbehaviour = found.Detail };
+        }
         Report(started, outcome);
         return outcome.Fault is null;
     }
@@ -80,6 +123,11 @@ abstract class FollowedLog : IFollowedLog, IAsyncDisposable
             outcome.MissingValues
         );
     }
+
+    WitnessWatch? Watch(FollowSection section) =>
+        section.Witnesses is null
+            ? null
+            : new WitnessWatch(section, Path.Combine(_stateFolder, "witnessed", section.Identity!.Id.Text), Time);
 
     /// <summary>Never throws for foreign faults.</summary>
     protected abstract Task<PollOutcome> SyncAsync(CancellationToken cancellationToken);

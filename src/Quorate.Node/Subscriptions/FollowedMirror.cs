@@ -1,4 +1,5 @@
 using Quorate.Log;
+using Quorate.Log.Tiles;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
 
@@ -13,8 +14,8 @@ sealed class FollowedMirror : FollowedLog
     readonly MirroredLog _mirror;
     readonly long _maxValue;
 
-    FollowedMirror(FollowSection section, RemoteSet remotes, MirroredLog mirror, long maxValue, TimeProvider time)
-        : base(section, remotes, time)
+    FollowedMirror(FollowSection section, RemoteSet remotes, MirroredLog mirror, long maxValue, string stateFolder, TimeProvider time)
+        : base(section, remotes, stateFolder, time)
     {
         _mirror = mirror;
         _maxValue = maxValue;
@@ -45,7 +46,7 @@ sealed class FollowedMirror : FollowedLog
             Time = time,
         };
         var mirror = await MirroredLog.OpenAsync(options, cancellationToken);
-        var followed = new FollowedMirror(section, remotes, mirror, node.MaxValue, time);
+        var followed = new FollowedMirror(section, remotes, mirror, node.MaxValue, state.Path, time);
         if (mirror.Misbehaviour is { } known)
         {
             followed.Report(time.GetUtcNow(), new PollOutcome("not asked yet", known.Detail, mirror.MissingValues));
@@ -72,10 +73,18 @@ sealed class FollowedMirror : FollowedLog
         return new KeyLookup.Found(entries, values, head.TreeSize, _mirror.FirstSeen(entries[0].Index));
     }
 
+    public override Task<Misbehaviour?> CompareAsync(IReadOnlyList<SignedTree> trees, CancellationToken cancellationToken) =>
+        _mirror.CompareAsync(trees, cancellationToken);
+
+    public override Task<bool> ContainsAsync(Checkpoint checkpoint, CancellationToken cancellationToken) =>
+        Task.FromResult(
+            _mirror.Head is { } head && checkpoint.Size <= head.TreeSize && _mirror.LogRootAt(checkpoint.Size) == checkpoint.Root
+        );
+
     public override async ValueTask DisposeAsync()
     {
         await _mirror.DisposeAsync();
-        Remotes.Dispose();
+        await base.DisposeAsync();
     }
 
     protected override async Task<PollOutcome> SyncAsync(CancellationToken cancellationToken)

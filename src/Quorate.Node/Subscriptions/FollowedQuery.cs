@@ -2,6 +2,7 @@ using Quorate.Core;
 using Quorate.Core.Map;
 using Quorate.Core.Merkle;
 using Quorate.Log;
+using Quorate.Log.Tiles;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
 
@@ -27,8 +28,8 @@ sealed class FollowedQuery : FollowedLog
     volatile Misbehaviour? _caught;
     long _refreshedAt;
 
-    FollowedQuery(FollowSection section, RemoteSet remotes, VerifiedHeadFile file, string proofPath, TimeProvider time)
-        : base(section, remotes, time)
+    FollowedQuery(FollowSection section, RemoteSet remotes, VerifiedHeadFile file, string proofPath, string stateFolder, TimeProvider time)
+        : base(section, remotes, stateFolder, time)
     {
         _file = file;
         _proofPath = proofPath;
@@ -54,7 +55,7 @@ sealed class FollowedQuery : FollowedLog
     public static FollowedQuery Open(FollowSection section, RemoteSet remotes, string stateFolder, TimeProvider time)
     {
         var path = Path.Combine(stateFolder, "queries", section.Identity!.Id.Text);
-        return new FollowedQuery(section, remotes, new VerifiedHeadFile(path), path + ".misbehaviour", time);
+        return new FollowedQuery(section, remotes, new VerifiedHeadFile(path), path + ".misbehaviour", stateFolder, time);
     }
 
     public override async Task<KeyLookup> LookupAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
@@ -101,10 +102,49 @@ sealed class FollowedQuery : FollowedLog
         }
     }
 
-    public override ValueTask DisposeAsync()
+    public override Task<Misbehaviour?> CompareAsync(IReadOnlyList<SignedTree> trees, CancellationToken cancellationToken)
     {
-        Remotes.Dispose();
-        return ValueTask.CompletedTask;
+        IReadOnlyList<SignedTree> all = _head is { } head ? [.. trees, head] : trees;
+        for (var i = 0; i < all.Count && _caught is null; i++)
+        {
+            for (var j = 0; j < i && _caught is null; j++)
+            {
+                if (Log.Misbehaviour.Between(all[j], all[i], Time.GetUtcNow()) is { } contradiction)
+                {
+                    Catch(contradiction);
+                }
+            }
+        }
+        return Task.FromResult(_caught);
+    }
+
+    public override async Task<bool> ContainsAsync(Checkpoint checkpoint, CancellationToken cancellationToken)
+    {
+        if (_head is not { } head || checkpoint.Size > head.TreeSize)
+        {
+            return false;
+        }
+        if (checkpoint.Size == head.TreeSize || checkpoint.Size == 0)
+        {
+            return checkpoint.Root == (checkpoint.Size == 0 ? TreeHash.EmptyRoot : head.LogRoot);
+        }
+        foreach (var source in Remotes.Sources)
+        {
+            try
+            {
+                var proof = await source.ConsistencyProofAsync(Identity.Id, checkpoint.Size, head.TreeSize, cancellationToken);
+                if (MerkleProof.VerifyConsistency(checkpoint.Size, head.TreeSize, checkpoint.Root, head.LogRoot, proof).IsVerified)
+                {
+                    return true;
+                }
+            }
+            catch (LogSourceException)
+            {
+                // Another remote may prove it; until one does, the witness's word is not counted.
+                continue;
+            }
+        }
+        return false;
     }
 
     /// <summary>The head, not older than <see cref="s_headAge"/> unless no remote gives a newer one.</summary>

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
+using Quorate.Log;
+using Quorate.Node.Alerts;
 using Quorate.Node.Telemetry;
 
 namespace Quorate.Node.Subscriptions;
@@ -15,15 +17,25 @@ sealed partial class SubscriptionLoop : IAsyncDisposable
     readonly FollowedLog _log;
     readonly TimeProvider _time;
     readonly NodeMetrics _metrics;
+    readonly OperatorAlerts _alerts;
     readonly ILogger _logger;
     readonly CancellationTokenSource _stop = new();
     readonly SemaphoreSlim _polling = new(1);
     Task _running = Task.CompletedTask;
     string? _lastFault;
     string? _lastMisbehaviour;
+    string _lastWitnessFaults = "";
+    bool _wasStale;
 
-    public SubscriptionLoop(FollowedLog log, TimeProvider time, NodeMetrics metrics, ILogger<SubscriptionLoop> logger)
+    public SubscriptionLoop(
+        FollowedLog log,
+        TimeProvider time,
+        NodeMetrics metrics,
+        OperatorAlerts alerts,
+        ILogger<SubscriptionLoop> logger
+    )
     {
+        _alerts = alerts;
         _log = log;
         _time = time;
         _metrics = metrics;
@@ -119,9 +131,28 @@ sealed partial class SubscriptionLoop : IAsyncDisposable
         if (status.Misbehaviour is { } misbehaviour && misbehaviour != _lastMisbehaviour)
         {
             Misbehaves(name, _log.Identity.Id.Text, misbehaviour);
+            var proof = _log.Misbehaviour is { } evidence ? MisbehaviourProof.Write(evidence, _log.Identity.Key) : null;
+            Raise("misbehaviour", misbehaviour, proof);
         }
+        var faults = string.Join("; ", _log.WitnessFaults);
+        if (faults != _lastWitnessFaults && faults.Length > 0)
+        {
+            WitnessFaults(name, faults);
+        }
+        // A log that was never fresh is not news: its first look may simply not be over.
+        var isStale = _log is { IsStale: true, Standing.FreshAt: not null };
+        if (isStale && !_wasStale)
+        {
+            var since = $"nothing vouches for it since {_log.Standing.FreshAt:u}";
+            IsStale(name, since);
+            Raise("stale", since, null);
+        }
+        (_lastWitnessFaults, _wasStale) = (faults, isStale);
         (_lastFault, _lastMisbehaviour) = (status.Fault, status.Misbehaviour);
     }
+
+    void Raise(string what, string detail, byte[]? proof) =>
+        _alerts.Raise(new Alert(what, _log.Section.Name, _log.Identity.Id.Text, _log.Section.Builder, detail, proof));
 
     /// <summary>±10 %, so that the followers of one log do not come all at once.</summary>
     static TimeSpan Jittered(TimeSpan wait) => wait * (0.9 + RandomNumberGenerator.GetInt32(2001) / 10_000.0);
@@ -140,6 +171,12 @@ sealed partial class SubscriptionLoop : IAsyncDisposable
         "Followed log {Log} ({LogId}) misbehaves: {Misbehaviour}. Claims up to its last good head keep counting"
     )]
     partial void Misbehaves(string log, string logId, string misbehaviour);
+
+    [LoggerMessage(24, LogLevel.Warning, "Followed log {Log} is stale: {Since}")]
+    partial void IsStale(string log, string since);
+
+    [LoggerMessage(25, LogLevel.Warning, "Witnesses of followed log {Log}: {Faults}")]
+    partial void WitnessFaults(string log, string faults);
 
     [LoggerMessage(23, LogLevel.Error, "Polling {Log} failed inside this node")]
     partial void PollFailed(Exception exception, string log);

@@ -20,6 +20,7 @@ public sealed class NodeMetrics : IDisposable
     readonly Counter<long> _decisions;
     readonly Histogram<double> _requests;
     readonly Counter<long> _refused;
+    readonly Counter<long> _witnessed;
     readonly ConcurrentDictionary<string, long> _damaged = new(StringComparer.Ordinal);
     readonly ConcurrentDictionary<string, DateTimeOffset> _scrubs = new(StringComparer.Ordinal);
 
@@ -36,6 +37,10 @@ public sealed class NodeMetrics : IDisposable
         _decisions = _meter.CreateCounter<long>("quorate.decisions", description: "Decisions by protocol and verdict.");
         _requests = _meter.CreateHistogram<double>("quorate.request.duration", "s", "Duration of requests by listener and route.");
         _refused = _meter.CreateCounter<long>("quorate.requests.refused", description: "Requests refused because too many were running.");
+        _witnessed = _meter.CreateCounter<long>(
+            "quorate.witness.requests",
+            description: "Checkpoints that this node's witness was asked to cosign, by status."
+        );
         _meter.CreateObservableGauge(
             "quorate.log.entries",
             () =>
@@ -88,6 +93,33 @@ public sealed class NodeMetrics : IDisposable
                 )),
             description: "1 when a log contradicted itself under its own signatures."
         );
+        _meter.CreateObservableGauge(
+            "quorate.subscription.stale",
+            () =>
+                registry.Followed.Select(f => new Measurement<long>(
+                    f.IsStale ? 1 : 0,
+                    new KeyValuePair<string, object?>("log", f.Section.Name)
+                )),
+            description: "1 when what was verified of a followed log has not been known to be all of it for longer than stale_after."
+        );
+        _meter.CreateObservableGauge(
+            "quorate.subscription.fresh_timestamp",
+            () =>
+                registry.Followed.Select(f => new Measurement<double>(
+                    (f.Standing.FreshAt?.ToUnixTimeMilliseconds() ?? 0) / 1000.0,
+                    new KeyValuePair<string, object?>("log", f.Section.Name)
+                )),
+            "s",
+            "When what was verified of a followed log was last known to be all of it; 0 for never."
+        );
+        _meter.CreateObservableGauge(
+            "quorate.log.checkpoint_entries",
+            () =>
+                registry
+                    .Published.Where(p => p.Checkpoints is not null)
+                    .Select(p => Measure((long)(p.Checkpoints!.Current?.Checkpoint.Size ?? 0), p.Section.Name, "published")),
+            description: "Entries under the checkpoint that is published, which waits for its witnesses."
+        );
     }
 
     public void Submitted(string log) => _submits.Add(1, new KeyValuePair<string, object?>("log", log));
@@ -118,6 +150,8 @@ public sealed class NodeMetrics : IDisposable
             _scrubs[log] = now;
         }
     }
+
+    public void WitnessAnswered(int status) => _witnessed.Add(1, new KeyValuePair<string, object?>("status", status));
 
     public void RequestRefused(string listener) => _refused.Add(1, new KeyValuePair<string, object?>("listener", listener));
 

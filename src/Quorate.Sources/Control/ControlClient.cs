@@ -27,6 +27,10 @@ public sealed class ControlClient(IControlTransport transport) : IAsyncDisposabl
     public Task<Answer<HeadInfo>> HeadAsync(string log, CancellationToken cancellationToken) =>
         AskAsync("GET", Log(log, "head"), null, ControlReader.Head, cancellationToken);
 
+    /// <summary>What a followed log was caught in; code <c>not_found</c> when it was not.</summary>
+    public Task<Answer<MisbehaviourInfo>> MisbehaviourAsync(string log, CancellationToken cancellationToken) =>
+        AskAsync("GET", Log(log, "misbehaviour"), null, ControlReader.Misbehaviour, cancellationToken);
+
     /// <summary>Entries <paramref name="start"/> to <paramref name="finish"/>, both inclusive, at most 10,000.</summary>
     public Task<Answer<IReadOnlyList<EntryInfo>>> EntriesAsync(
         string log,

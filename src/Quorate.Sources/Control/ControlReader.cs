@@ -42,10 +42,20 @@ static class ControlReader
                     Text(status, "lastAttempt"),
                     Text(status, "fault"),
                     Text(status, "misbehaviour"),
-                    Number<ulong>(status, "missingValues") ?? 0
+                    Number<ulong>(status, "missingValues") ?? 0,
+                    Member(status, "stale") is { ValueKind: JsonValueKind.True },
+                    Text(status, "freshAt")
                 )
                 : null,
             Member(e, "filter") is { } filter ? Filter(filter) : null
+        );
+
+    public static MisbehaviourInfo Misbehaviour(JsonElement e) =>
+        new(
+            Need(e, "kind"),
+            Text(e, "detail") ?? "",
+            Text(e, "found"),
+            Bytes(e, "proof") ?? throw new MalformedException("'proof' is missing")
         );
 
     public static FilterInfo Filter(JsonElement e) =>

@@ -45,7 +45,19 @@ public sealed record LogInfo(
 /// <summary>Roots as lowercase hex, the signature as base64.</summary>
 public sealed record HeadInfo(string LogRoot, string MapRoot, string MhRoot, ulong TreeSize, ulong MhTreeSize, string Signature);
 
-public sealed record FollowStatus(string? LastSuccess, string? LastAttempt, string? Fault, string? Misbehaviour, ulong MissingValues);
+/// <param name="IsStale">False also from a node that does not tell.</param>
+public sealed record FollowStatus(
+    string? LastSuccess,
+    string? LastAttempt,
+    string? Fault,
+    string? Misbehaviour,
+    ulong MissingValues,
+    bool IsStale = false,
+    string? FreshAt = null
+);
+
+/// <param name="Proof">The file, docs/formats/misbehaviour.md.</param>
+public sealed record MisbehaviourInfo(string Kind, string Detail, string? Found, byte[] Proof);
 
 /// <summary><c>publish.filter</c> of a log, as configured at the node.</summary>
 public sealed record FilterInfo(

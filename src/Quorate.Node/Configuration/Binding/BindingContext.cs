@@ -11,6 +11,8 @@ sealed record BindingContext(ErrorList Errors, string Folder, Func<SignerSection
 {
     public Dictionary<string, SignerSection> Signers { get; } = new(StringComparer.Ordinal);
 
+    public Dictionary<string, Placed<WitnessSection>> Witnesses { get; } = new(StringComparer.Ordinal);
+
     public List<Placed<PublishSection>> Publish { get; } = [];
 
     public List<Placed<FollowSection>> Follow { get; } = [];

@@ -67,7 +67,13 @@ static class LogBinding
         var origin = section.Value<string?>("origin", null, Scalars.Origin!, Scalars.OriginForm);
         var filter = section.Child("filter") is { } f ? Filter(f) : new PublishFilterSection();
         var storage = StorageBinding.Bind(section, context, context.Storage);
+        var witnesses = section.Child("witnesses") is { } w ? WitnessBinding.Policy(w, context, isOwn: true) : null;
         section.Finish();
+        if (storage is not null && witnesses is not null)
+        {
+            // A node that lags behind another one would take that one's checkpoints for those of a stranger.
+            context.Errors.Add(section.Find("witnesses")!, "a log that several nodes share cannot have witnesses in this version");
+        }
         if (name is null || builder is null || protocol is null || signer is null)
         {
             return;
@@ -85,6 +91,7 @@ static class LogBinding
             Origin = origin,
             Filter = filter,
             Storage = storage,
+            Witnesses = witnesses,
         };
         context.Publish.Add(new Placed<PublishSection>(publish, section.Map));
     }
@@ -133,9 +140,34 @@ static class LogBinding
             MaxBytes = NodeBinding.Positive(section, "max_bytes", defaults.MaxBytes, 1, long.MaxValue),
             Poll = NodeBinding.Duration(section, "poll", defaults.Poll, TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)),
             UseUpstream = section.Value("use_upstream", false, Scalars.Boolean, Scalars.BooleanForm),
+            Witnesses = section.Child("witnesses") is { } w ? WitnessBinding.Policy(w, context, isOwn: false) : null,
+            Origin = section.Value<string?>("origin", null, Scalars.Origin!, Scalars.OriginForm),
+            StaleAfter = NodeBinding.Duration(
+                section,
+                "stale_after",
+                defaults.StaleAfter,
+                TimeSpan.FromSeconds(1),
+                TimeSpan.FromDays(3650)
+            ),
         };
         section.Finish();
-        foreach (var unused in isCache ? new[] { "mode", "claims", "max_entries", "max_heads", "max_bytes", "poll", "use_upstream" } : [])
+        foreach (
+            var unused in isCache
+                ? new[]
+                {
+                    "mode",
+                    "claims",
+                    "max_entries",
+                    "max_heads",
+                    "max_bytes",
+                    "poll",
+                    "use_upstream",
+                    "witnesses",
+                    "origin",
+                    "stale_after",
+                }
+                : []
+        )
         {
             if (section.Has(unused))
             {
@@ -193,7 +225,7 @@ static class LogBinding
     static string? Name(YamlScalar? scalar, Section section) =>
         scalar is not null && section.TryRead<string>(scalar, Scalars.Name, Scalars.NameForm, out var name) ? name : null;
 
-    static SignerSection? Signer(YamlScalar? scalar, BindingContext context)
+    public static SignerSection? Signer(YamlScalar? scalar, BindingContext context)
     {
         if (scalar is null || context.Signers.TryGetValue(scalar.Text, out var signer))
         {

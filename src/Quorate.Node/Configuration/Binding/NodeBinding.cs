@@ -31,6 +31,7 @@ static class NodeBinding
             MaxConcurrentRequests = Whole(section, "max_concurrent_requests", defaults.MaxConcurrentRequests, 1, 65_536),
             RequestTimeout = Duration(section, "request_timeout", defaults.RequestTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)),
             Storage = StorageBinding.Bind(section, context, null),
+            Webhook = section.Value<Uri?>("webhook", null, Scalars.Webhook!, Scalars.UrlForm),
         };
         context.Storage = node.Storage;
         section.Finish();

@@ -92,6 +92,16 @@ static class Scalars
             && url.Fragment.Length == 0;
     }
 
+    /// <summary>As <see cref="Url"/>, but with a query where there is one: services put their secret there.</summary>
+    public static bool Webhook(string text, out Uri value)
+    {
+        var query = text.IndexOf('?', StringComparison.Ordinal);
+        return Url(query < 0 ? text : text[..query], out value)
+            && Uri.TryCreate(text, UriKind.Absolute, out value!)
+            && value.Fragment.Length == 0
+            && text.All(c => c is > ' ' and < (char)0x7f);
+    }
+
     /// <summary>Where a Nix binary cache is: as <see cref="Url"/>, or a directory of this machine.</summary>
     public static bool CacheUrl(string text, out Uri value)
     {
