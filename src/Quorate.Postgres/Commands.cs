@@ -3,7 +3,7 @@ using Quorate.Log.Sharing;
 
 namespace Quorate.Postgres;
 
-/// <summary>The statements, each with its parameters. <c>$1</c> is the log in all of them.</summary>
+/// <summary>The statements, each with its parameters. <c>$1</c> is the log in all that concern one.</summary>
 static class Commands
 {
     // Answers whose node never came back for them.
@@ -35,6 +35,12 @@ static class Commands
 
     internal static NpgsqlBatchCommand ReleaseLease(byte[] log, long epoch) =>
         Make("UPDATE quorate_log SET lease_until = now(), holder = NULL, holder_name = NULL WHERE log = $1 AND epoch = $2", log, epoch);
+
+    /// <summary>
+    /// Ends the transaction when its node says nothing for so long: one that was stopped between the swap and the commit would keep the log's row locked.
+    /// </summary>
+    internal static NpgsqlBatchCommand LimitSilence(TimeSpan silence) =>
+        Make("SELECT set_config('idle_in_transaction_session_timeout', $1, true)", $"{(long)silence.TotalMilliseconds}ms");
 
     /// <summary>The compare-and-swap that everything hangs on.</summary>
     internal static NpgsqlBatchCommand Swap(byte[] log, long epoch, long expected, long next, TimeSpan duration) =>

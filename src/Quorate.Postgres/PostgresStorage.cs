@@ -11,6 +11,8 @@ namespace Quorate.Postgres;
 /// </summary>
 public sealed class PostgresStorage : ISharedLogStorage
 {
+    static readonly TimeSpan s_silence = TimeSpan.FromSeconds(10);
+
     readonly PostgresDatabase _database;
     readonly FrameTable _frames;
     readonly byte[] _log;
@@ -247,6 +249,7 @@ public sealed class PostgresStorage : ISharedLogStorage
                 await using var batch = new NpgsqlBatch(connection, transaction);
                 var swap = Commands.Swap(_log, epoch, frame, next, _lease);
                 var dequeue = Commands.Dequeue(_log, [.. answers.Select(a => a.Id)]);
+                batch.BatchCommands.Add(Commands.LimitSilence(_lease < s_silence ? _lease : s_silence));
                 batch.BatchCommands.Add(swap);
                 foreach (var chunk in chunks)
                 {

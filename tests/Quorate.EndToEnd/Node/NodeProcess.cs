@@ -84,7 +84,7 @@ sealed class NodeProcess : IAsyncDisposable
         await _program.DisposeAsync();
     }
 
-    static int FreePort()
+    internal static int FreePort()
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));

@@ -111,6 +111,14 @@ sealed class RunningProgram : IAsyncDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>SIGSTOP: the process does nothing from here on, but keeps its connections, and does not know that time goes by.</summary>
+    public Task StopAsync() => SignalAsync("STOP");
+
+    /// <summary>SIGCONT.</summary>
+    public Task ContinueAsync() => SignalAsync("CONT");
+
+    public int Id => _process.Id;
+
     /// <summary>SIGKILL: no handler runs, nothing is flushed.</summary>
     public async Task KillAsync()
     {
@@ -121,9 +129,12 @@ sealed class RunningProgram : IAsyncDisposable
     /// <summary>SIGTERM, as systemd and a shell send it.</summary>
     public async Task<int> TerminateAsync()
     {
-        await RunAsync("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await SignalAsync("TERM");
         return await EndAsync();
     }
+
+    async Task SignalAsync(string signal) =>
+        (await RunAsync("kill", [$"-{signal}", _process.Id.ToString(CultureInfo.InvariantCulture)])).MustSucceed();
 
     public async ValueTask DisposeAsync()
     {
