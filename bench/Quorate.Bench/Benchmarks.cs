@@ -10,6 +10,7 @@ static class Benchmarks
         .. LogBenchmarks.All(),
         .. DecideBenchmarks.All(),
         .. MirrorBenchmarks.All(),
+        .. AuditBenchmarks.All(),
         .. ProcessBenchmarks.All(),
     ];
 }

@@ -27,6 +27,9 @@ static class LogCommands
             LogCopyCommands.Export(host),
             LogCopyCommands.Import(host),
             MisbehaviourCommands.Build(host),
+            LogProofCommands.Prove(host),
+            LogProofCommands.Verify(host),
+            LogAuditCommand.Build(host),
         };
 
     public static Argument<string> LogArgument() => new("LOG") { Description = "Name or id of a log (see `quorate log list`)" };
@@ -275,7 +278,7 @@ static class LogCommands
         return StorePathArgument.Resolve(key!) is { } path ? Nix.NixKeyForms.FullKey(path) : Encoding.UTF8.GetBytes(key!);
     }
 
-    static string Shown(byte[]? value)
+    internal static string Shown(byte[]? value)
     {
         if (value is null)
         {
