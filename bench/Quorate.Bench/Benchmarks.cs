@@ -8,6 +8,7 @@ static class Benchmarks
         .. AddBenchmarks.All(),
         .. MapBenchmarks.All(),
         .. LogBenchmarks.All(),
+        .. StateBenchmarks.All(),
         .. DecideBenchmarks.All(),
         .. MirrorBenchmarks.All(),
         .. AuditBenchmarks.All(),

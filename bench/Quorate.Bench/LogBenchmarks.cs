@@ -30,23 +30,6 @@ static class LogBenchmarks
                 );
             }
         }
-        yield return new Benchmark(
-            "disk-window10",
-            "bytes on disk per entry, history window 10 heads",
-            "B/entry",
-            900,
-            HigherIsBetter: false,
-            context => DiskAsync(context, new HistoryWindow(TimeSpan.Zero, 10))
-        );
-        yield return new Benchmark(
-            "disk-default",
-            "bytes on disk per entry, default history window",
-            "B/entry",
-            null,
-            HigherIsBetter: false,
-            context => DiskAsync(context, HistoryWindow.Default)
-        );
-        yield return new Benchmark("reopen-1m", "opening a log of 1 M entries", "s", null, HigherIsBetter: false, ReopenAsync);
     }
 
     /// <summary>A log of the first <paramref name="entries"/> claims of the workload.</summary>
@@ -60,7 +43,7 @@ static class LogBenchmarks
         return log;
     }
 
-    static Task<PublishedLog> OpenAsync(string folder, Ed25519PrivateKey key, HistoryWindow history) =>
+    public static Task<PublishedLog> OpenAsync(string folder, Ed25519PrivateKey key, HistoryWindow history) =>
         PublishedLog.OpenAsync(
             new PublishedLogOptions
             {
@@ -97,37 +80,6 @@ static class LogBenchmarks
             {
                 samples.Add(sample);
             }
-        }
-        return samples;
-    }
-
-    static async Task<IReadOnlyList<Sample>> DiskAsync(BenchContext context, HistoryWindow history)
-    {
-        const int Entries = 100_000;
-        using var key = Ed25519PrivateKey.Generate();
-        var folder = context.Workspace.Folder("disk");
-        var log = await FilledAsync(folder, 0, key, history);
-        for (var first = 0; first < Entries; first += 500)
-        {
-            await log.SubmitAsync(Workload.Items(first, 500), CancellationToken.None);
-        }
-        await log.DisposeAsync();
-        var bytes = new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length);
-        return [new Sample((double)bytes / Entries, double.NaN)];
-    }
-
-    static async Task<IReadOnlyList<Sample>> ReopenAsync(BenchContext context)
-    {
-        using var key = Ed25519PrivateKey.Generate();
-        var folder = context.Workspace.Folder("reopen");
-        await (await FilledAsync(folder, 1_000_000, key, HistoryWindow.Default)).DisposeAsync();
-        var samples = new List<Sample>();
-        for (var run = 0; run < context.Runs; run++)
-        {
-            PublishedLog? log = null;
-            var (wall, cpu) = await Sample.TimeAsync(async () => log = await OpenAsync(folder, key, HistoryWindow.Default));
-            samples.Add(new Sample(wall, cpu * 1e6));
-            await log!.DisposeAsync();
         }
         return samples;
     }

@@ -5,25 +5,11 @@ using Quorate.Log;
 
 namespace Quorate.Bench;
 
-/// <summary>What only a process of its own shows: peak memory, and the cold start of the hook.</summary>
+/// <summary>What only a process of its own shows: the cold start of the hook.</summary>
 static class ProcessBenchmarks
 {
-    /// <summary>Argument by which this program is told to fill a log and print its own peak memory.</summary>
-    public const string FillArgument = "__fill";
-
     public static IEnumerable<Benchmark> All()
     {
-        foreach (var (label, entries) in ((string, int)[])[("100k", 100_000), ("1m", 1_000_000)])
-        {
-            yield return new Benchmark(
-                $"rss-n{label}",
-                $"peak RSS of a process that writes a log of {label}",
-                "MiB",
-                null,
-                HigherIsBetter: false,
-                context => PeakAsync(context, entries)
-            );
-        }
         yield return new Benchmark(
             "hook-cold",
             "the hook from exec to exit, nothing to publish",
@@ -32,32 +18,6 @@ static class ProcessBenchmarks
             HigherIsBetter: false,
             HookAsync
         );
-    }
-
-    /// <summary>The child: fills a log in a folder, then prints the high-water mark of its resident set.</summary>
-    public static async Task FillAsync(string folder, int entries)
-    {
-        using var key = Ed25519PrivateKey.Generate();
-        await (await LogBenchmarks.FilledAsync(folder, entries, key, HistoryWindow.Default)).DisposeAsync();
-        var peak = (await File.ReadAllLinesAsync("/proc/self/status")).First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-        Console.WriteLine(new string([.. peak.Where(char.IsAsciiDigit)]));
-    }
-
-    static async Task<IReadOnlyList<Sample>> PeakAsync(BenchContext context, int entries)
-    {
-        var samples = new List<Sample>();
-        // Memory varies little; three children tell enough.
-        for (var run = 0; run < Math.Min(3, context.Runs); run++)
-        {
-            var start = new ProcessStartInfo(Environment.ProcessPath!) { UseShellExecute = false, RedirectStandardOutput = true };
-            start.ArgumentList.Add(typeof(ProcessBenchmarks).Assembly.Location);
-            start.ArgumentList.Add(FillArgument);
-            start.ArgumentList.Add(context.Workspace.Folder("rss"));
-            start.ArgumentList.Add(entries.ToString(CultureInfo.InvariantCulture));
-            var (output, _, cpu) = await RunAsync(start);
-            samples.Add(new Sample(double.Parse(output, CultureInfo.InvariantCulture) / 1024, cpu * 1e6 / entries));
-        }
-        return samples;
     }
 
     static async Task<IReadOnlyList<Sample>> HookAsync(BenchContext context)
@@ -96,7 +56,7 @@ static class ProcessBenchmarks
             ? path
             : throw new InvalidOperationException($"{path} is not built; set QUORATE_BENCH_CLI to the installed quorate");
 
-    static async Task<(string Output, double Wall, double Cpu)> RunAsync(ProcessStartInfo start)
+    public static async Task<(string Output, double Wall, double Cpu)> RunAsync(ProcessStartInfo start)
     {
         var before = ChildCpu.Total;
         var began = Stopwatch.GetTimestamp();

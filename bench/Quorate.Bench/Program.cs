@@ -21,9 +21,9 @@ namespace Quorate.Bench
 
         public static async Task<int> RunAsync(string[] args)
         {
-            if (args is [ProcessBenchmarks.FillArgument, var folder, var count])
+            if (args is [StateChild.Argument, .. var child])
             {
-                await ProcessBenchmarks.FillAsync(folder, int.Parse(count, CultureInfo.InvariantCulture));
+                await StateChild.RunAsync(child);
                 return 0;
             }
             var json = false;
