@@ -117,8 +117,15 @@ static class StateBenchmarks
     static async Task<ProcessStartInfo> LoadedAsync(BenchContext context) =>
         Child("load", Copy(context, await CleanAsync(context)), Text(Entries), "300000");
 
-    static async Task<ProcessStartInfo> MirrorsAsync(BenchContext context) =>
-        Child("mirrors", await context.Workspace.PreparedAsync("mirrors-1m", _ => Task.CompletedTask), await CleanAsync(context));
+    static async Task<ProcessStartInfo> MirrorsAsync(BenchContext context)
+    {
+        var source = await CleanAsync(context);
+        var first = await context.Workspace.PreparedAsync(
+            "mirror-1m",
+            folder => ProcessBenchmarks.RunAsync(Child("mirror", folder, source))
+        );
+        return Child(["mirrors", .. Enumerable.Range(0, 4).Select(_ => Copy(context, first))]);
+    }
 
     static ProcessStartInfo Child(params string[] arguments)
     {

@@ -7,8 +7,8 @@ using Quorate.Log;
 namespace Quorate.Bench;
 
 /// <summary>
-/// What this program does as a child of itself, so that its memory is its own and it may be killed: <c>grow</c> adds entries and kills itself, <c>load</c> and
-/// <c>mirrors</c> print the peak of anonymous memory and of all resident memory, in kB.
+/// What this program does as a child of itself, so that its memory is its own and it may be killed: <c>grow</c> adds entries and kills itself, <c>mirror</c> copies a log, <c>load</c>
+/// and <c>mirrors</c> print the peak of anonymous memory and of all resident memory, in kB.
 /// </summary>
 static class StateChild
 {
@@ -29,8 +29,11 @@ static class StateChild
             case ["load", var folder, var first, var count]:
                 await LoadAsync(folder, key, Number(first), Number(count));
                 break;
-            case ["mirrors", var folder, var source]:
-                await MirrorsAsync(folder, key, source);
+            case ["mirror", var folder, var source]:
+                await MirrorAsync(folder, key, source);
+                break;
+            case ["mirrors", .. var folders]:
+                await MirrorsAsync(folders, key);
                 break;
             default:
                 throw new ArgumentException("unknown task of a child", nameof(arguments));
@@ -78,27 +81,25 @@ static class StateChild
         Console.WriteLine(memory.Result);
     }
 
-    static async Task MirrorsAsync(string folder, Ed25519PrivateKey key, string source)
+    static async Task MirrorAsync(string folder, Ed25519PrivateKey key, string source)
     {
-        var mirrors = new List<MirroredLog>();
-        for (var i = 0; i < 4; i++)
+        await using var log = await LogBenchmarks.OpenAsync(source, key, HistoryWindow.Default);
+        await using var mirror = await OpenMirrorAsync(folder, key);
+        var outcome = await mirror.SyncAsync([new ViewSource(log)], MirrorLimits.Default, null, CancellationToken.None);
+        if (outcome is not SyncOutcome.Advanced)
         {
-            var identity = new LogIdentity(Protocol.Nix, key.PublicKey);
-            var mirror = await MirroredLog.OpenAsync(
-                new MirroredLogOptions { Identity = identity, Folder = Path.Combine(folder, $"mirror{i}") },
-                CancellationToken.None
-            );
-            mirrors.Add(mirror);
-            // The log itself is no part of a node that mirrors it.
-            await using var log = await LogBenchmarks.OpenAsync(source, key, HistoryWindow.Default);
-            var outcome = await mirror.SyncAsync([new ViewSource(log)], MirrorLimits.Default, null, CancellationToken.None);
-            if (outcome is not (SyncOutcome.Advanced or SyncOutcome.UpToDate))
-            {
-                throw new InvalidOperationException($"the mirror did not advance: {outcome}");
-            }
+            throw new InvalidOperationException($"the mirror did not advance: {outcome}");
         }
-        GC.Collect();
+    }
+
+    static async Task MirrorsAsync(string[] folders, Ed25519PrivateKey key)
+    {
         await using var memory = new MemoryWatch();
+        var mirrors = new List<MirroredLog>();
+        foreach (var folder in folders)
+        {
+            mirrors.Add(await OpenMirrorAsync(folder, key));
+        }
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         Read(mirrors, stop.Token);
         Console.WriteLine(memory.Result);
@@ -107,6 +108,12 @@ static class StateChild
             await mirror.DisposeAsync();
         }
     }
+
+    static Task<MirroredLog> OpenMirrorAsync(string folder, Ed25519PrivateKey key) =>
+        MirroredLog.OpenAsync(
+            new MirroredLogOptions { Identity = new LogIdentity(Protocol.Nix, key.PublicKey), Folder = folder },
+            CancellationToken.None
+        );
 
     static void Read(IReadOnlyList<LogView> logs, CancellationToken stop)
     {

@@ -32,8 +32,14 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
         _queue = Channel.CreateBounded<SubmitRequest>(
             new BoundedChannelOptions(options.MaxQueuedSubmits) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait }
         );
-        _sequencer = new Sequencer(State, storage, options, key) { Published = OnPublished };
+        _sequencer = new Sequencer(State, storage, options, key) { Published = OnPublished, Stopped = e => Failed?.Invoke(this, e) };
     }
+
+    /// <summary>
+    /// Raised once, when the storage failed, by the sequencer, which must not be kept waiting: the log takes no more submits until it is opened again, because
+    /// nobody knows what the disk holds.
+    /// </summary>
+    public event Action<IPublishedLog, LogStorageException>? Failed;
 
     /// <summary>Raised for every self-divergence once it is durable (or dropped), on an arbitrary thread.</summary>
     public event Action<IPublishedLog, SelfDivergence>? Diverged;
@@ -60,7 +66,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
     public static Task<PublishedLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key, CancellationToken cancellationToken)
     {
         CheckKey(options, key);
-        var storage = WriteAheadStorage.Open(options.Folder, options.Identity.Id, options.SegmentBytes);
+        var storage = WriteAheadStorage.Open(options.Folder, options.Identity.Id, options.SegmentBytes, options.Disk);
         LogIdentityFile.Ensure(options.Folder, options.Identity);
         return OpenAsync(options, key, storage, cancellationToken);
     }

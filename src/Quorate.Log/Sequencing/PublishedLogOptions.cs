@@ -1,4 +1,5 @@
 using Quorate.Core;
+using Quorate.Log.Storage;
 
 namespace Quorate.Log;
 
@@ -79,6 +80,9 @@ public sealed record PublishedLogOptions
     /// log is opened after a kill.
     /// </summary>
     public ulong ImageAfterEntries { get; init; } = 100_000;
+
+    /// <summary>By what the log's own files reach the disk.</summary>
+    public WriteAheadDisk Disk { get; init; } = WriteAheadDisk.Real;
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 

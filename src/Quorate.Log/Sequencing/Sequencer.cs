@@ -29,6 +29,9 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
     /// <summary>Called after each batch; true when it made a new head.</summary>
     internal required Action<SubmitBatch, bool> Published { get; init; }
 
+    /// <summary>Called once, when the storage has failed and no batch can follow.</summary>
+    internal Action<LogStorageException>? Stopped { get; init; }
+
     /// <summary>Remembers what was signed, outside of the log's folder; null where nothing does.</summary>
     internal SignedState? Signed { get; set; }
 
@@ -114,7 +117,9 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
         catch (Exception e)
         {
             // The state holds entries that no durable head covers: no batch may follow.
-            _failure = e as LogStorageException ?? new LogStorageException($"the sequencer stopped: {e.Message}", e);
+            var failure = e as LogStorageException ?? new LogStorageException($"the sequencer stopped: {e.Message}", e);
+            _failure = failure;
+            Stopped?.Invoke(failure);
             throw;
         }
     }

@@ -181,15 +181,25 @@ sealed class ControlApi(NodeContext node)
         }
         catch (LogOverloadedException e)
         {
-            throw new ControlException("resource_exhausted", e.Message);
+            throw Overloaded(e);
         }
     }
 
     async Task FlushAsync(HttpContext context)
     {
-        var head = await FindPublished(context).Log.FlushAsync(context.RequestAborted);
-        await ControlJsonIo.WriteAsync(context, ControlViews.Of(head), ControlJson.Default.HeadMessage);
+        try
+        {
+            var head = await FindPublished(context).Log.FlushAsync(context.RequestAborted);
+            await ControlJsonIo.WriteAsync(context, ControlViews.Of(head), ControlJson.Default.HeadMessage);
+        }
+        catch (LogOverloadedException e)
+        {
+            throw Overloaded(e);
+        }
     }
+
+    static ControlException Overloaded(LogOverloadedException e) =>
+        new("resource_exhausted", e.Message) { RetryAfter = TimeSpan.FromSeconds(1) };
 
     async Task DecideAsync(HttpContext context)
     {

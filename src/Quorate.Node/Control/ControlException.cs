@@ -5,6 +5,9 @@ public sealed class ControlException(string code, string message) : Exception(me
 {
     public string Code => code;
 
+    /// <summary>When the caller may try again; sent as <c>Retry-After</c>.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     public int Status => StatusOf(code);
 
     public static int StatusOf(string code) =>

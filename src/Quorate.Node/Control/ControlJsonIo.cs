@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
@@ -51,6 +52,10 @@ static class ControlJsonIo
     public static Task WriteErrorAsync(HttpContext context, ControlException error)
     {
         context.Response.Headers.CacheControl = "no-store";
+        if (error.RetryAfter is { } delay)
+        {
+            context.Response.Headers.RetryAfter = ((long)Math.Ceiling(delay.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        }
         return WriteAsync(context, new ErrorMessage(error.Code, error.Message), ControlJson.Default.ErrorMessage, error.Status);
     }
 }

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Quorate.Core;
 using Quorate.Log;
+using Quorate.Log.Storage;
 using Quorate.Nix;
 using Quorate.Node.Alerts;
 using Quorate.Node.Configuration;
@@ -27,6 +28,9 @@ public sealed record NodeHostOptions
     /// <summary>Reads the configuration again for a reload.</summary>
     public required Func<NodeConfiguration> ReadConfiguration { get; init; }
 
+    /// <summary>By what the files of published logs reach the disk.</summary>
+    public WriteAheadDisk Disk { get; init; } = WriteAheadDisk.Real;
+
     internal InheritedSockets Inherited { get; init; } = InheritedSockets.None;
 
     internal SystemdNotifier Notifier { get; init; } = new(notifySocket: null);
@@ -46,6 +50,7 @@ public sealed partial class NodeHost : IAsyncDisposable
     readonly NodeMetrics _metrics;
     readonly PrometheusExporter _exporter;
     readonly SemaphoreSlim _reloading = new(1);
+    readonly TaskCompletionSource<string> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     DecisionService? _decisions;
     Listener? _public;
     Listener? _control;
@@ -66,7 +71,11 @@ public sealed partial class NodeHost : IAsyncDisposable
             options.Time,
             options.Logging.CreateLogger<OperatorAlerts>()
         );
-        _logs = new LogSet(state, registry, _metrics, _alerts, options.Time, options.Logging);
+        _logs = new LogSet(state, registry, _metrics, _alerts, options.Time, options.Logging)
+        {
+            Disk = options.Disk,
+            Failed = what => _failed.TrySetResult(what),
+        };
         Context = new NodeContext(configuration, registry, options.Time)
         {
             Metrics = _metrics,
@@ -80,6 +89,12 @@ public sealed partial class NodeHost : IAsyncDisposable
     }
 
     public NodeContext Context { get; }
+
+    /// <summary>
+    /// Ends, with a sentence, when the storage of a published log failed. Nobody knows then what the disk holds, and only opening the log again tells: the
+    /// process must end.
+    /// </summary>
+    public Task<string> Failed => _failed.Task;
 
     /// <summary>Where the public listener listens, in the order of <c>node.listen</c>; with real ports.</summary>
     public IReadOnlyList<string> PublicAddresses => _public?.Addresses ?? [];

@@ -13,6 +13,9 @@ static partial class NodeProgram
     const int Ok = 0;
     const int Failed = 1;
 
+    /// <summary>A published log's storage failed (EX_IOERR of sysexits.h). A service manager starts the node again, which reads what the disk holds.</summary>
+    const int StorageFailed = 74;
+
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments, TextWriter output, TextWriter errors)
     {
         if (!NodeArguments.TryParse(arguments, out var options, out var error))
@@ -115,9 +118,16 @@ static partial class NodeProgram
             }
         );
         using var watchdog = Watchdog(node, notifier);
-        await stopped.Task;
+        var exitCode = Ok;
+        if (await Task.WhenAny(stopped.Task, node.Failed) == node.Failed)
+        {
+            exitCode = StorageFailed;
+            await errors.WriteLineAsync(
+                $"quorated: {await node.Failed}; the node stops, because only opening the log again tells what the disk holds"
+            );
+        }
         await node.DisposeAsync();
-        return Ok;
+        return exitCode;
     }
 
     /// <summary>Refusals are logged where they are found; anything else ends here, at the edge of the signal.</summary>

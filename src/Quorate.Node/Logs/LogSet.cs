@@ -3,6 +3,7 @@ using Quorate.Core;
 using Quorate.Crypto.Keys;
 using Quorate.Crypto.Notes;
 using Quorate.Log;
+using Quorate.Log.Storage;
 using Quorate.Log.Tiles;
 using Quorate.Node.Alerts;
 using Quorate.Node.Configuration;
@@ -30,6 +31,12 @@ sealed partial class LogSet(
 
     /// <summary>This node's own witness, which never counts for its own logs; null when it has none.</summary>
     public NoteVerifierKey? OwnWitness { get; set; }
+
+    /// <summary>By what the files of published logs reach the disk.</summary>
+    public WriteAheadDisk Disk { get; init; } = WriteAheadDisk.Real;
+
+    /// <summary>Called when a published log's storage failed.</summary>
+    public Action<string>? Failed { get; init; }
 
     Dictionary<string, OwnLog> _own = new(StringComparer.Ordinal);
     Dictionary<string, SubscriptionLoop> _followed = new(StringComparer.Ordinal);
@@ -170,6 +177,7 @@ sealed partial class LogSet(
                 Meaning = section.Protocol == Protocol.Nix ? NixValueMeaning.Instance : null,
                 MaxValueBytes = (int)node.MaxValue,
                 History = new HistoryWindow(node.History.Age, node.History.Heads),
+                Disk = Disk,
                 Time = time,
             };
             var log = await OwnLog.OpenAsync(section, options, state, file.Key, _logger, cancellationToken);
@@ -194,7 +202,12 @@ sealed partial class LogSet(
             {
                 OriginStays(section.Name, own.Checkpointed.Origin, origin);
             }
+            if (log is PublishedLog inFiles)
+            {
+                inFiles.Failed += (_, e) => Failed?.Invoke($"log {section.Name} ({identity.Id}): {e.Message}");
+            }
             OpenedOwn(section.Name, identity.Id.Text, log.Head.TreeSize);
+            Watch(section.Name, (LogView)log);
             return own;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)
@@ -254,6 +267,10 @@ sealed partial class LogSet(
             var loop = new SubscriptionLoop(log, time, metrics, alerts, logging.CreateLogger<SubscriptionLoop>());
             opened.Add(loop);
             OpenedFollowed(section.Name, identity.Id.Text, section.Mode, log.Head?.TreeSize ?? 0);
+            if (log.Mirror is LogView mirror)
+            {
+                Watch(section.Name, mirror);
+            }
             return loop;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException or FormatException)
@@ -261,6 +278,24 @@ sealed partial class LogSet(
             remotes.Dispose();
             throw new StartException($"follow '{section.Name}': {e.Message}", e);
         }
+    }
+
+    /// <summary>Tells the operator how the log was opened, and of images that fail.</summary>
+    void Watch(string name, LogView log)
+    {
+        if (log.Repair is { } repair)
+        {
+            TailRepaired(name, repair);
+        }
+        if (log.Opened.Refused is null)
+        {
+            StateOpened(name, log.Opened);
+        }
+        else
+        {
+            StateRebuilt(name, log.Opened);
+        }
+        log.ImageFailed += (_, e) => ImageFailed(name, e.Message);
     }
 
     async Task CloseAsync(IReadOnlyList<OwnLog> own, IReadOnlyList<SubscriptionLoop> loops)
@@ -288,6 +323,22 @@ sealed partial class LogSet(
         "Log {Log} keeps the origin {Origin} that it was created with; node.public_url alone would make it {Other}"
     )]
     partial void OriginStays(string log, string origin, string other);
+
+    [LoggerMessage(35, LogLevel.Warning, "Log {Log}: {Repair}")]
+    partial void TailRepaired(string log, TailRepair repair);
+
+    [LoggerMessage(36, LogLevel.Debug, "Log {Log} opened: {Opening}")]
+    partial void StateOpened(string log, LogOpening opening);
+
+    [LoggerMessage(37, LogLevel.Warning, "Log {Log} opened: {Opening}")]
+    partial void StateRebuilt(string log, LogOpening opening);
+
+    [LoggerMessage(
+        38,
+        LogLevel.Warning,
+        "Log {Log}: the state image was not written and will be tried again; opening takes longer until then: {Error}"
+    )]
+    partial void ImageFailed(string log, string error);
 
     [LoggerMessage(33, LogLevel.Warning, "Private key {Path} is readable by others; run: chmod 600 {Path}")]
     partial void KeyReadableByOthers(string path);
