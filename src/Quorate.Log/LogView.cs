@@ -76,8 +76,9 @@ public abstract partial class LogView : ILogView
 
     public IReadOnlyList<Sha256Digest> InclusionProof(ulong index, ulong treeSize)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(treeSize, Head?.TreeSize ?? 0);
-        return State.Tree.InclusionProof(index, treeSize);
+        var head = Head;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(treeSize, head?.TreeSize ?? 0);
+        return Inclusion(State.Tree, index, treeSize, treeSize == head?.TreeSize ? head.LogRoot : State.Tree.Root(treeSize));
     }
 
     /// <summary>The root of the log's first <paramref name="treeSize"/> entries. Throws <see cref="ArgumentOutOfRangeException"/> beyond the head.</summary>
@@ -101,8 +102,10 @@ public abstract partial class LogView : ILogView
 
     public IReadOnlyList<Sha256Digest> MapHistoryInclusionProof(ulong index, ulong treeSize)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(treeSize, Head?.MhTreeSize ?? 0);
-        return State.MapHistory.InclusionProof(index, treeSize);
+        var head = Head;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(treeSize, head?.MhTreeSize ?? 0);
+        var root = treeSize == head?.MhTreeSize ? head.MhRoot : State.MapHistory.Root(treeSize);
+        return Inclusion(State.MapHistory, index, treeSize, root);
     }
 
     public IReadOnlyList<Sha256Digest> MapHistoryConsistencyProof(ulong first, ulong second) =>
@@ -242,9 +245,6 @@ public abstract partial class LogView : ILogView
         }
     }
 
-    LogDamagedException MapDamaged(string what) =>
-        new($"log {Identity.Id}: the map in memory is damaged ({what}); opening the log again rebuilds it");
-
     bool InWindow(ulong number, LogSnapshot snapshot) =>
         snapshot.HeadCount - number <= (ulong)History.Heads
         // A head was current until the next one was made.
@@ -255,9 +255,33 @@ public abstract partial class LogView : ILogView
             ? snapshot
             : throw new ArgumentOutOfRangeException(name, index, "beyond the head");
 
-    static IReadOnlyList<Sha256Digest> Consistency(MerkleTree tree, ulong first, ulong second, ulong size)
+    // What a disk changed is found when it is read; this finds what memory changed. Nothing wrong leaves, under the log's name.
+    IReadOnlyList<Sha256Digest> Inclusion(MerkleTree tree, ulong index, ulong size, in Sha256Digest root)
+    {
+        var proof = tree.InclusionProof(index, size);
+        return MerkleProof.VerifyInclusion(index, size, tree.Leaf(index), proof, root) is Verification.Rejected rejected
+            ? throw TreeDamaged(rejected.Detail)
+            : proof;
+    }
+
+    IReadOnlyList<Sha256Digest> Consistency(MerkleTree tree, ulong first, ulong second, ulong size)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(second, size);
-        return first == 0 || first >= second ? [] : tree.ConsistencyProof(first, second);
+        if (first == 0 || first >= second)
+        {
+            return [];
+        }
+        var proof = tree.ConsistencyProof(first, second);
+        return MerkleProof.VerifyConsistency(first, second, tree.Root(first), tree.Root(second), proof) is Verification.Rejected rejected
+            ? throw TreeDamaged(rejected.Detail)
+            : proof;
     }
+
+    LogDamagedException TreeDamaged(string what) => Damaged($"log {Identity.Id}: the tree in memory is damaged ({what})");
+
+    LogDamagedException MapDamaged(string what) => Damaged($"log {Identity.Id}: the map in memory is damaged ({what})");
+
+    // An image made of damaged memory would bring the damage back.
+    LogDamagedException Damaged(string what) =>
+        State.Folder?.Distrust(what) ?? new LogDamagedException($"{what}; opening the log again rebuilds it");
 }

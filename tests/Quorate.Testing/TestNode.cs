@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Quorate.Crypto;
 using Quorate.Crypto.Keys;
+using Quorate.Log.Storage;
 using Quorate.Node.Configuration;
 using Quorate.Node.Hosting;
 
@@ -51,7 +52,8 @@ public sealed class TestNode : IAsyncDisposable
         string configuration,
         IReadOnlyDictionary<string, byte>? keys = null,
         string? directory = null,
-        TimeProvider? time = null
+        TimeProvider? time = null,
+        WriteAheadDisk? disk = null
     )
     {
         // A short path: sockets have at most 107 bytes for theirs.
@@ -69,7 +71,7 @@ public sealed class TestNode : IAsyncDisposable
         try
         {
             node.Configure(configuration);
-            await node.StartHostAsync(time ?? TimeProvider.System);
+            await node.StartHostAsync(time ?? TimeProvider.System, disk ?? WriteAheadDisk.Real);
             return node;
         }
         catch
@@ -106,7 +108,7 @@ public sealed class TestNode : IAsyncDisposable
     public async Task RestartAsync()
     {
         await StopAsync();
-        await StartHostAsync(TimeProvider.System);
+        await StartHostAsync(TimeProvider.System, WriteAheadDisk.Real);
     }
 
     public async Task StopAsync()
@@ -170,7 +172,7 @@ public sealed class TestNode : IAsyncDisposable
         System.IO.Directory.Delete(Directory, recursive: true);
     }
 
-    async Task StartHostAsync(TimeProvider time)
+    async Task StartHostAsync(TimeProvider time, WriteAheadDisk disk)
     {
         using var deadline = new CancellationTokenSource(s_patience);
         var configuration = Read();
@@ -180,6 +182,7 @@ public sealed class TestNode : IAsyncDisposable
             {
                 Logging = _logs,
                 Time = time,
+                Disk = disk,
                 ReadConfiguration = Read,
             },
             deadline.Token

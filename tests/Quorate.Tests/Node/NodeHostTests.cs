@@ -1,5 +1,7 @@
 using System.Net;
+using Microsoft.Win32.SafeHandles;
 using Quorate.Crypto.Keys;
+using Quorate.Log.Storage;
 using Quorate.Node.Configuration;
 using Quorate.Node.Hosting;
 using Quorate.Testing;
@@ -30,6 +32,39 @@ public sealed class NodeHostTests
         Assert.Equal(2UL, submitted.GetProperty("treeSize").GetUInt64());
         Assert.Equal("accepted", decision.GetProperty("verdict").GetString());
         Assert.Equal("1"u8.ToArray(), decision.GetProperty("accepted").GetProperty("value").GetBytesFromBase64());
+    }
+
+    [Fact]
+    public async Task A_node_whose_log_cannot_be_synced_says_so_and_asks_to_be_stopped()
+    {
+        var disk = new NoSyncs();
+        await using var node = await TestNode.StartAsync(OneLog, s_alice, disk: disk);
+        await node.SubmitAsync("alice", [("a", "1")]);
+        Assert.False(node.Host.Failed.IsCompleted);
+
+        disk.IsBroken = true;
+        await Assert.ThrowsAsync<HttpRequestException>(() => node.SubmitAsync("alice", [("b", "2")]));
+
+        var what = await node.Host.Failed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        Assert.Contains("log alice", what, StringComparison.Ordinal);
+        Assert.Contains("no sync", what, StringComparison.Ordinal);
+        disk.IsBroken = false;
+        await node.RestartAsync();
+        Assert.Equal(2, (await node.SubmitAsync("alice", [("b", "2"), ("c", "3")])).GetProperty("treeSize").GetInt32());
+    }
+
+    sealed class NoSyncs : WriteAheadDisk
+    {
+        public bool IsBroken { get; set; }
+
+        public override void DataSync(SafeFileHandle file, string path)
+        {
+            if (IsBroken && path.EndsWith(".wal", StringComparison.Ordinal))
+            {
+                throw new IOException($"{path}: no sync");
+            }
+            base.DataSync(file, path);
+        }
     }
 
     [Fact]
