@@ -50,7 +50,7 @@ public sealed class NodeHostTests
         Assert.Contains("no sync", what, StringComparison.Ordinal);
         disk.IsBroken = false;
         await node.RestartAsync();
-        Assert.Equal(2, (await node.SubmitAsync("alice", [("b", "2"), ("c", "3")])).GetProperty("treeSize").GetInt32());
+        Assert.Equal(3, (await node.SubmitAsync("alice", [("b", "2"), ("c", "3")])).GetProperty("treeSize").GetInt32());
     }
 
     sealed class NoSyncs : WriteAheadDisk
