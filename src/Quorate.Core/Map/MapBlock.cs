@@ -78,7 +78,7 @@ struct MapEdge
             _third = index | LeafBit,
         };
 
-    /// <summary>An edge whose hash is still to be set.</summary>
+    /// <summary>An edge whose hash, zero, is still to be set.</summary>
     /// <param name="window">The path from the first step on; bits behind the last step do not matter.</param>
     public static MapEdge Inner(uint block, int steps, uint window, uint newest) =>
         new()
@@ -88,7 +88,7 @@ struct MapEdge
             _third = newest,
         };
 
-    /// <summary>The same subtree without its first steps: hangs <paramref name="count"/> nodes lower. The hash must be set anew.</summary>
+    /// <summary>The same subtree without its first steps: hangs <paramref name="count"/> nodes lower. Its hash, zero, is still to be set.</summary>
     public readonly MapEdge Below(int count) => Inner(_first, Steps - count, _second << (32 - MaxSteps) << count, _third);
 
     public void SetBlock(uint block) => _first = block;

@@ -4,10 +4,10 @@ using Quorate.Core.Merkle;
 namespace Quorate.Core.Map;
 
 /// <summary>
-/// Collects the edges that one change of the map creates, and sets their hashes from the deepest level upward, so that each level goes through the
-/// hash lanes at once and no node is hashed twice. Used by one thread; its buffers serve the next change again.
+/// Sets the hashes of leaves, many at once, and of inner edges that were marked as changed by a hash of zero: from the deepest level upward, so that each level goes
+/// through the hash lanes at once and no node is hashed twice. Used by one thread; its buffers serve the next change again.
 /// </summary>
-/// <remarks>Safety: the edges lie in blocks of arenas that the caller holds, or in memory of the caller's, until <see cref="Run"/> returns.</remarks>
+/// <remarks>Safety: the edges lie in blocks of arenas that the caller holds, or in memory of the caller's, until the call that hashes them returns.</remarks>
 sealed unsafe class MapHasher(MapBlocks blocks)
 {
     // Large enough to fill the lanes many times over, small enough for the processor's cache.
@@ -25,7 +25,7 @@ sealed unsafe class MapHasher(MapBlocks blocks)
     int _leaves;
     int _deepest = -1;
 
-    /// <summary>Hashes a leaf, at the latest in <see cref="Run"/>.</summary>
+    /// <summary>Hashes a leaf, at the latest in <see cref="HashLeaves"/>.</summary>
     public void AddLeaf(MapEdge* edge, in Sha256Digest path, in Sha256Digest valueHash)
     {
         if (_leaves == GroupSize)
@@ -37,18 +37,10 @@ sealed unsafe class MapHasher(MapBlocks blocks)
         _group[_leaves++] = (nint)edge;
     }
 
-    /// <summary>Notes an inner edge for <see cref="Run"/>, once.</summary>
-    /// <param name="top">Depth of the edge's topmost node.</param>
-    public void Add(MapEdge* edge, int top)
+    /// <summary>Hashes the marked edges, which hang together from a root on.</summary>
+    public void HashChanged(MapEdge* root)
     {
-        var depth = top + edge->Steps;
-        _deepest = Math.Max(_deepest, depth);
-        _levels[depth].Add((nint)edge, top);
-    }
-
-    public void Run()
-    {
-        HashLeaves();
+        Note(root, 0);
         for (; _deepest >= 0; _deepest--)
         {
             ref var level = ref _levels[_deepest];
@@ -60,17 +52,10 @@ sealed unsafe class MapHasher(MapBlocks blocks)
         }
     }
 
-    /// <summary>Forgets what was noted.</summary>
-    public void Clear()
-    {
-        _leaves = 0;
-        for (; _deepest >= 0; _deepest--)
-        {
-            _levels[_deepest].Clear(MaxKept);
-        }
-    }
+    /// <summary>Forgets leaves that were not hashed yet.</summary>
+    public void Clear() => _leaves = 0;
 
-    void HashLeaves()
+    public void HashLeaves()
     {
         Sha256Lanes.HashPairs(TreeHash.LeafPrefix, _pairs.AsSpan(0, 2 * _leaves), _hashes.AsSpan(0, _leaves));
         for (var i = 0; i < _leaves; i++)
@@ -78,6 +63,21 @@ sealed unsafe class MapHasher(MapBlocks blocks)
             ((MapEdge*)_group[i])->Hash = _hashes[i];
         }
         _leaves = 0;
+    }
+
+    // Recurses at most MaxDepth deep.
+    void Note(MapEdge* edge, int top)
+    {
+        if (!edge->IsInner || edge->Hash != Sha256Digest.Zero)
+        {
+            return;
+        }
+        var depth = top + edge->Steps;
+        _deepest = Math.Max(_deepest, depth);
+        _levels[depth].Add((nint)edge, top);
+        var block = blocks.At(edge->Block);
+        Note(&block->Left, depth + 1);
+        Note(&block->Right, depth + 1);
     }
 
     void HashInners(ReadOnlySpan<(nint Edge, int Top)> group, int depth)

@@ -32,7 +32,7 @@ static unsafe class MapImage
         // Safe: a version's blocks stay as they are while the caller is inside; the buffer's span is used before the next one is taken.
         var buffer = new MapBlock[BufferBlocks];
         var count = 0;
-        Put(stream, hash, Header(version, CountBlocks(version)));
+        Put(stream, hash, Header(version, version.BlockCount ?? CountBlocks(version)));
         var below = new Stack<uint>();
         var root = version.RootEdge;
         PushBlock(root, below);
@@ -57,7 +57,7 @@ static unsafe class MapImage
 
     /// <summary>Fills an empty arena.</summary>
     /// <exception cref="MalformedException">The bytes are not an image.</exception>
-    public static (MapEdge Root, int Count, ulong TreeSize) Read(Stream stream, MapArena arena)
+    public static (MapEdge Root, uint Blocks, int Count, ulong TreeSize) Read(Stream stream, MapArena arena)
     {
         using var hash = Start();
         Span<byte> header = stackalloc byte[HeaderSize];
@@ -93,7 +93,7 @@ static unsafe class MapImage
         var linker = new Linker(arena, first, first + (uint)blocks, treeSize);
         linker.Link(&root, 0, 0);
         linker.CheckAllTaken(keys);
-        return (root, (int)keys, treeSize);
+        return (root, (uint)blocks, (int)keys, treeSize);
     }
 
     static IncrementalHash Start() =>
@@ -101,7 +101,7 @@ static unsafe class MapImage
             ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256)
             : throw new PlatformNotSupportedException("images of maps are little-endian");
 
-    static byte[] Header(MapVersion version, ulong blocks)
+    static byte[] Header(MapVersion version, uint blocks)
     {
         var header = new byte[HeaderSize];
         Magic.CopyTo(header);
@@ -114,11 +114,12 @@ static unsafe class MapImage
         return header;
     }
 
-    static ulong CountBlocks(MapVersion version)
+    // Only a map of an earlier size does not know it.
+    static uint CountBlocks(MapVersion version)
     {
         var below = new Stack<uint>();
         PushBlock(version.RootEdge, below);
-        var count = 0UL;
+        var count = 0u;
         for (; below.TryPop(out var number); count++)
         {
             var block = version.Blocks.At(number);

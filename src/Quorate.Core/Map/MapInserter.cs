@@ -21,14 +21,13 @@ public sealed unsafe partial class SparseMap
         readonly ReadOnlySpan<int> _order;
         readonly ulong _firstStaged;
 
-        internal MapInserter(SparseMap map, ReadOnlySpan<MapInsertion> batch)
+        internal MapInserter(SparseMap map, ReadOnlySpan<MapInsertion> batch, MapOrder order)
         {
             _map = map;
             _arena = map._arena;
             _batch = batch;
-            var (words, order) = MapOrder.Sort(batch);
-            _words = words;
-            _order = order;
+            _words = order.Words;
+            _order = order.Positions;
             _firstStaged = map.FirstStaged;
         }
 
@@ -86,7 +85,7 @@ public sealed unsafe partial class SparseMap
                 Insert(&block->Right, below, middle, end);
             }
             edge->SetNewest(Math.Max(block->Left.Newest, block->Right.Newest));
-            _map._hasher.Add(edge, depth);
+            edge->Hash = Sha256Digest.Zero;
         }
 
         /// <summary>Some of the run leave the edge's steps after the first <paramref name="taken"/>: a branching comes in there.</summary>
@@ -98,12 +97,6 @@ public sealed unsafe partial class SparseMap
             var isRight = old.StepsRight(taken);
             var moved = isRight ? &block->Right : &block->Left;
             *moved = old.Below(taken + 1);
-            var middle = FirstOnTheRight(start, end, depth + taken);
-            if (isRight ? middle == end : middle == start)
-            {
-                // Nothing is inserted there, but the hash was that of the nodes above, too.
-                _map._hasher.Add(moved, depth + taken + 1);
-            }
             Fill(edge, depth, start, end);
         }
 
@@ -142,6 +135,7 @@ public sealed unsafe partial class SparseMap
         MapEdge NewBranching(int depth, int branching, int start)
         {
             var block = Take();
+            _map._stagedBlocks++;
             *_arena.At(block) = default;
             return MapEdge.Inner(block, Math.Min(branching - depth, MapEdge.MaxSteps), MapPath.Window(in Path(start), depth), 0);
         }

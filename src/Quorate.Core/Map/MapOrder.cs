@@ -1,21 +1,28 @@
 namespace Quorate.Core.Map;
 
-/// <summary>Sorts a batch by path.</summary>
-static class MapOrder
+/// <summary>A batch in order of path.</summary>
+readonly ref struct MapOrder
 {
-    /// <summary>The first words of the paths in order, and the positions in the batch that they came from.</summary>
-    /// <exception cref="ArgumentException">A path occurs twice.</exception>
-    public static (ulong[] Words, int[] Order) Sort(ReadOnlySpan<MapInsertion> batch)
+    /// <summary>The first words of the paths, ascending.</summary>
+    public readonly ReadOnlySpan<ulong> Words;
+
+    /// <summary>Where in the batch each of them is.</summary>
+    public readonly ReadOnlySpan<int> Positions;
+
+    /// <summary>A path occurs more than once.</summary>
+    public readonly bool HasDuplicates;
+
+    public MapOrder(ReadOnlySpan<MapInsertion> batch)
     {
         // Paths are hashes, so their first eight bytes nearly always decide, and words sort far faster than structures.
         var words = new ulong[batch.Length];
-        var order = new int[batch.Length];
-        for (var i = 0; i < batch.Length; i++)
+        var positions = new int[batch.Length];
+        for (var i = 0; i < words.Length; i++)
         {
             words[i] = MapPath.Word(in batch[i].PathField);
-            order[i] = i;
+            positions[i] = i;
         }
-        Array.Sort(words, order);
+        Array.Sort(words, positions);
         for (var start = 0; start < words.Length; )
         {
             var end = start + 1;
@@ -25,27 +32,27 @@ static class MapOrder
             }
             if (end - start > 1)
             {
-                SortRun(batch, order.AsSpan(start, end - start));
+                HasDuplicates |= SortRun(batch, positions.AsSpan(start, end - start));
             }
             start = end;
         }
-        return (words, order);
+        Words = words;
+        Positions = positions;
     }
 
-    static void SortRun(ReadOnlySpan<MapInsertion> batch, Span<int> run)
+    static bool SortRun(ReadOnlySpan<MapInsertion> batch, Span<int> run)
     {
         var paths = new Sha256Digest[run.Length];
         for (var i = 0; i < run.Length; i++)
         {
-            paths[i] = batch[run[i]].Path;
+            paths[i] = batch[run[i]].PathField;
         }
         paths.AsSpan().Sort(run);
+        var hasDuplicates = false;
         for (var i = 1; i < paths.Length; i++)
         {
-            if (paths[i] == paths[i - 1])
-            {
-                throw new ArgumentException($"the path {paths[i]} occurs twice in the batch", nameof(batch));
-            }
+            hasDuplicates |= paths[i] == paths[i - 1];
         }
+        return hasDuplicates;
     }
 }

@@ -8,13 +8,11 @@ readonly unsafe ref struct MapPruner
 {
     readonly MapBlocks _blocks;
     readonly MapArena _overlay;
-    readonly MapHasher _hasher;
     readonly ulong _treeSize;
 
     MapPruner(MapBlocks blocks, MapArena overlay, ulong treeSize)
     {
         (_blocks, _overlay, _treeSize) = (blocks with { Overlay = overlay }, overlay, treeSize);
-        _hasher = new MapHasher(_blocks);
     }
 
     /// <param name="version">Entered by the caller; the result leaves it when it is disposed of.</param>
@@ -32,8 +30,7 @@ readonly unsafe ref struct MapPruner
             var pruner = new MapPruner(version.Blocks, overlay, treeSize);
             var removed = 0;
             pruner.Prune(root, ref removed);
-            pruner.NoteChanged(root, 0);
-            pruner._hasher.Run();
+            new MapHasher(pruner._blocks).HashChanged(root);
             return new HistoricMap(version, overlay, leaves, *root, version.Count - removed, Math.Min(treeSize, version.TreeSize));
         }
         catch
@@ -97,21 +94,5 @@ readonly unsafe ref struct MapPruner
             << (32 - MapEdge.MaxSteps);
         *edge = MapEdge.Inner(alone.Block, steps + 1 + alone.Steps, window, alone.Newest);
         return true;
-    }
-
-    void NoteChanged(MapEdge* edge, int depth)
-    {
-        if (!edge->IsInner || edge->Hash != Sha256Digest.Zero)
-        {
-            return;
-        }
-        if ((edge->Block & MapBlocks.InOverlay) != 0)
-        {
-            var block = _blocks.At(edge->Block);
-            var below = depth + edge->Steps + 1;
-            NoteChanged(&block->Left, below);
-            NoteChanged(&block->Right, below);
-        }
-        _hasher.Add(edge, depth);
     }
 }

@@ -25,6 +25,9 @@ public class MapVersion
     /// <summary>32 zero bytes for the empty map.</summary>
     public Sha256Digest Root => RootEdge.Hash;
 
+    /// <summary>Blocks below the root; null where they were not counted.</summary>
+    internal uint? BlockCount { get; init; }
+
     internal MapBlocks Blocks { get; }
     internal MapEdge RootEdge { get; }
     internal MapWalk Walk => new(RootEdge, Blocks, _leaves);

@@ -14,11 +14,17 @@ public sealed unsafe partial class SparseMap : IDisposable
     /// <summary>Depth of the tree in bits.</summary>
     public const int MaxDepth = 8 * Sha256Digest.Size;
 
+    /// <summary>Stands for the index of a path that is not there.</summary>
+    public const ulong Absent = ulong.MaxValue;
+
     /// <summary>Log indexes must be smaller.</summary>
     public const ulong MaxTreeSize = MapEdge.MaxIndex;
 
     /// <summary>Bytes of replaced blocks that are kept for readers of earlier versions.</summary>
     public const long DefaultBudget = 16 << 20;
+
+    // Longer lists are given back after use: only a large import needs them.
+    const int MaxKept = 1 << 17;
 
     readonly IMapLeaves _leaves;
     readonly MapArena _arena = new();
@@ -34,6 +40,7 @@ public sealed unsafe partial class SparseMap : IDisposable
     readonly uint _rootBlock;
     MapVersion _published;
     int _stagedCount;
+    uint _stagedBlocks;
     bool _isBroken;
     bool _disposed;
 
@@ -49,7 +56,7 @@ public sealed unsafe partial class SparseMap : IDisposable
         _retired = _versions.NewList();
         _rootBlock = _arena.Allocate();
         *Root = default;
-        _published = new MapVersion(blocks, leaves, default, 0, 0);
+        _published = new MapVersion(blocks, leaves, default, 0, 0) { BlockCount = 0 };
         _versions.Add(_published, _retired);
         _retired = _versions.NewList();
     }
@@ -63,6 +70,7 @@ public sealed unsafe partial class SparseMap : IDisposable
         get
         {
             ThrowUnlessUsable();
+            _hasher.HashChanged(Root);
             return Root->Hash;
         }
     }
@@ -114,7 +122,7 @@ public sealed unsafe partial class SparseMap : IDisposable
         var map = new SparseMap(leaves, budget);
         try
         {
-            (*map.Root, map._stagedCount, var treeSize) = MapImage.Read(image, map._arena);
+            (*map.Root, map._stagedBlocks, map._stagedCount, var treeSize) = MapImage.Read(image, map._arena);
             map.Publish(treeSize);
             return map;
         }
@@ -134,26 +142,68 @@ public sealed unsafe partial class SparseMap : IDisposable
     public void Insert(ReadOnlySpan<MapInsertion> batch)
     {
         ThrowUnlessUsable();
-        if (batch.IsEmpty)
+        CheckIndexes(batch);
+        var order = new MapOrder(batch);
+        if (order.HasDuplicates)
         {
-            return;
+            throw new ArgumentException("a path occurs twice in the batch", nameof(batch));
         }
-        foreach (ref readonly var insertion in batch)
+        InsertOrdered(batch, order);
+    }
+
+    /// <summary>
+    /// Adds those of a batch, in ascending order of index, whose paths are neither there nor earlier in the batch. Otherwise like
+    /// <see cref="Insert"/>.
+    /// </summary>
+    /// <param name="firsts">For each of the batch the index that the map holds under its path afterwards.</param>
+    public void InsertMissing(ReadOnlySpan<MapInsertion> batch, Span<ulong> firsts)
+    {
+        ThrowUnlessUsable();
+        CheckIndexes(batch);
+        var paths = new Sha256Digest[batch.Length];
+        for (var i = 0; i < paths.Length; i++)
         {
-            if (insertion.Index < FirstStaged || insertion.Index >= MaxTreeSize)
+            paths[i] = batch[i].PathField;
+        }
+        FindStaged(paths, firsts);
+        var fresh = new MapInsertion[batch.Length];
+        var count = 0;
+        for (var i = 0; i < batch.Length; i++)
+        {
+            if (firsts[i] == Absent)
             {
-                throw new ArgumentException(
-                    $"index {insertion.Index} is outside of {FirstStaged} to {MaxTreeSize - 1}, which may follow what is published",
-                    nameof(batch)
-                );
+                firsts[i] = batch[i].Index;
+                fresh[count++] = batch[i];
             }
         }
-        var inserter = new MapInserter(this, batch);
-        _isBroken = true;
-        inserter.Run();
-        _hasher.Run();
-        _stagedCount = checked(_stagedCount + batch.Length);
-        _isBroken = false;
+        var order = new MapOrder(fresh.AsSpan(0, count));
+        if (order.HasDuplicates)
+        {
+            var inBatch = new Dictionary<Sha256Digest, ulong>();
+            count = 0;
+            for (var i = 0; i < batch.Length; i++)
+            {
+                if (firsts[i] != batch[i].Index)
+                {
+                    continue;
+                }
+                if (inBatch.TryAdd(paths[i], batch[i].Index))
+                {
+                    fresh[count++] = batch[i];
+                }
+                firsts[i] = inBatch[paths[i]];
+            }
+            order = new MapOrder(fresh.AsSpan(0, count));
+        }
+        InsertOrdered(fresh.AsSpan(0, count), order);
+    }
+
+    /// <summary>The log indexes of published and staged paths, or <see cref="Absent"/>: faster than one by one. Writer only.</summary>
+    public void FindStaged(ReadOnlySpan<Sha256Digest> paths, Span<ulong> found)
+    {
+        ThrowUnlessUsable();
+        new MapSearch(Root, new MapBlocks(_arena, null), _leaves).Find(paths, found);
+        GC.KeepAlive(this);
     }
 
     /// <summary>The log index of a published or staged path. Writer only.</summary>
@@ -169,6 +219,7 @@ public sealed unsafe partial class SparseMap : IDisposable
     public MapProof ProveStaged(in Sha256Digest path)
     {
         ThrowUnlessUsable();
+        _hasher.HashChanged(Root);
         var proof = StagedWalk.Prove(in path, out _);
         GC.KeepAlive(this);
         return proof;
@@ -181,10 +232,15 @@ public sealed unsafe partial class SparseMap : IDisposable
         ThrowUnlessUsable();
         ArgumentOutOfRangeException.ThrowIfLessThan(treeSize, _published.TreeSize);
         ArgumentOutOfRangeException.ThrowIfLessThan(treeSize, Root->IsBlank ? 0 : Root->Newest + 1UL);
-        var version = new MapVersion(new MapBlocks(_arena, null), _leaves, *Root, _stagedCount, treeSize);
+        _hasher.HashChanged(Root);
+        var version = new MapVersion(new MapBlocks(_arena, null), _leaves, *Root, _stagedCount, treeSize) { BlockCount = _stagedBlocks };
         _versions.Add(version, _retired);
         _retired = _versions.NewList();
         _taken.Clear();
+        if (_taken.Capacity > MaxKept)
+        {
+            _taken.Capacity = 0;
+        }
         Volatile.Write(ref _published, version);
         _versions.Trim();
         return version;
@@ -203,6 +259,7 @@ public sealed unsafe partial class SparseMap : IDisposable
         _retired.Clear();
         *Root = _published.RootEdge;
         _stagedCount = _published.Count;
+        _stagedBlocks = _published.BlockCount ?? 0;
         _isBroken = false;
     }
 
@@ -219,6 +276,34 @@ public sealed unsafe partial class SparseMap : IDisposable
         _disposed = true;
         _versions.CloseAll();
         _arena.Release();
+    }
+
+    void CheckIndexes(ReadOnlySpan<MapInsertion> batch)
+    {
+        foreach (ref readonly var insertion in batch)
+        {
+            if (insertion.Index < FirstStaged || insertion.Index >= MaxTreeSize)
+            {
+                throw new ArgumentException(
+                    $"index {insertion.Index} is outside of {FirstStaged} to {MaxTreeSize - 1}, which may follow what is published",
+                    nameof(batch)
+                );
+            }
+        }
+    }
+
+    void InsertOrdered(ReadOnlySpan<MapInsertion> batch, MapOrder order)
+    {
+        if (batch.IsEmpty)
+        {
+            return;
+        }
+        _isBroken = true;
+        new MapInserter(this, batch, order).Run();
+        // Inner nodes wait for somebody who asks for the root.
+        _hasher.HashLeaves();
+        _stagedCount = checked(_stagedCount + batch.Length);
+        _isBroken = false;
     }
 
     MapWalk StagedWalk => new(*Root, new MapBlocks(_arena, null), _leaves);

@@ -127,8 +127,6 @@ sealed partial class LogState
         _later.Clear();
         _strays.Clear();
         _unheld?.Clear();
-        _stagedFirsts.Clear();
-        _stagedInsertions.Clear();
         (_recorded, _recordedFrame, _recordedBytes, _recordedUnheld) = (null, default, 0, 0);
         (Bytes, StagedFrom, _snapshot) = (0, null, null);
     }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
 using Quorate.Core;
 using Quorate.Core.Columns;
 using Quorate.Core.Hashing;
@@ -15,14 +14,9 @@ namespace Quorate.Log.Indexing;
 /// </summary>
 sealed partial class LogState : IMapLeaves, IDisposable
 {
-    /// <summary>Insertions are given to the map together: shared path prefixes are hashed once.</summary>
-    const int MapBatch = 1 << 15;
-
     const int PositionsAtOnce = 256;
 
     readonly bool _indexStoreHashes;
-    readonly Dictionary<Sha256Digest, ulong> _stagedFirsts = [];
-    readonly List<MapInsertion> _stagedInsertions = [];
     readonly ILogStorage _storage;
     readonly DerivedFolder? _folder;
     HashIndex _values = new();
@@ -81,22 +75,16 @@ sealed partial class LogState : IMapLeaves, IDisposable
     internal FramePosition? StagedFrom { get; private set; }
 
     /// <summary>The root of the map over published and staged entries. Writer only.</summary>
-    internal Sha256Digest StagedMapRoot()
-    {
-        FlushInsertions();
-        return _map.StagedRoot;
-    }
+    internal Sha256Digest StagedMapRoot() => _map.StagedRoot;
 
     /// <summary>What the map over published and staged entries proves of a path. Writer only.</summary>
-    internal MapProof ProveStaged(in Sha256Digest path)
-    {
-        FlushInsertions();
-        return _map.ProveStaged(path);
-    }
+    internal MapProof ProveStaged(in Sha256Digest path) => _map.ProveStaged(path);
 
     /// <summary>The first entry of a key, staged ones included. Writer only.</summary>
-    internal bool TryFindFirst(in Sha256Digest path, out ulong index) =>
-        _stagedFirsts.TryGetValue(path, out index) || _map.TryFindStaged(path, out index);
+    internal bool TryFindFirst(in Sha256Digest path, out ulong index) => _map.TryFindStaged(path, out index);
+
+    /// <summary>The first entries of many keys, staged ones included; <see cref="SparseMap.Absent"/> for keys without any. Writer only.</summary>
+    internal void FindFirsts(ReadOnlySpan<Sha256Digest> paths, Span<ulong> firsts) => _map.FindStaged(paths, firsts);
 
     /// <summary>Later, different entries of the key whose first entry is <paramref name="first"/>; may name some beyond the caller's snapshot.</summary>
     internal ReadOnlySpan<ulong> LaterOf(ulong first) => _later.TryGetValue(first, out var later) ? later.AsSpan() : [];
@@ -105,26 +93,25 @@ sealed partial class LogState : IMapLeaves, IDisposable
     internal void Stage(ReadOnlySpan<StagedEntry> entries)
     {
         var leaves = new Sha256Digest[entries.Length];
+        var insertions = new MapInsertion[entries.Length];
+        var firsts = new ulong[entries.Length];
+        var size = Tree.Size;
         for (var i = 0; i < entries.Length; i++)
         {
             ref readonly var entry = ref entries[i];
             leaves[i] = entry.Leaf;
-            var index = Tree.Size + (ulong)i;
-            if (TryFindFirst(entry.Path, out var first))
+            var index = size + (ulong)i;
+            insertions[i] = new MapInsertion(entry.Path, MapEntryJson.Hash(entry.Digest, index), index);
+        }
+        _map.InsertMissing(insertions, firsts);
+        for (var i = 0; i < firsts.Length; i++)
+        {
+            if (firsts[i] != size + (ulong)i)
             {
-                _later.GetOrAdd(first, static _ => new LaterEntries()).Add(index);
-            }
-            else
-            {
-                _stagedFirsts.Add(entry.Path, index);
-                _stagedInsertions.Add(new MapInsertion(entry.Path, MapEntryJson.Hash(entry.Digest, index), index));
+                _later.GetOrAdd(firsts[i], static _ => new LaterEntries()).Add(size + (ulong)i);
             }
         }
         Tree.AppendRange(leaves);
-        if (_stagedInsertions.Count >= MapBatch)
-        {
-            FlushInsertions();
-        }
     }
 
     /// <summary>Indexes the entries staged last, whose frame lies at <paramref name="payload"/>, each at its offset in there.</summary>
@@ -168,7 +155,6 @@ sealed partial class LogState : IMapLeaves, IDisposable
     /// <summary>Shows readers the newest recorded head. Nothing may have been staged since.</summary>
     internal void Show()
     {
-        FlushInsertions();
         if (_recorded is { } head)
         {
             _snapshot = new LogSnapshot(head, _map.Publish(head.TreeSize), Heads.Count);
@@ -184,8 +170,6 @@ sealed partial class LogState : IMapLeaves, IDisposable
         MapHistory.TruncateTo(_snapshot?.Head.MhTreeSize ?? 0);
         _positions.TruncateTo(size);
         _map.Revert();
-        _stagedFirsts.Clear();
-        _stagedInsertions.Clear();
         Bytes = _recordedBytes;
         _unheld?.RemoveRange(_recordedUnheld, _unheld.Count - _recordedUnheld);
         StagedFrom = null;
@@ -304,17 +288,6 @@ sealed partial class LogState : IMapLeaves, IDisposable
             }
         }
         _storeHashes.Add(hash, index);
-    }
-
-    void FlushInsertions()
-    {
-        if (_stagedInsertions.Count == 0)
-        {
-            return;
-        }
-        _map.Insert(CollectionsMarshal.AsSpan(_stagedInsertions));
-        _stagedInsertions.Clear();
-        _stagedFirsts.Clear();
     }
 }
 

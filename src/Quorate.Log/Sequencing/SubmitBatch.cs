@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Quorate.Core;
+using Quorate.Core.Map;
 using Quorate.Log.Indexing;
 using Quorate.Log.Storage;
 
@@ -44,24 +45,53 @@ sealed class SubmitBatch(LogState state, PublishedLogOptions options)
     /// <summary>Sorts all items of the requests taken.</summary>
     internal async ValueTask JudgeAsync(CancellationToken cancellationToken)
     {
+        var firsts = FindFirsts();
+        var next = 0;
         foreach (var request in _requests)
         {
-            foreach (var item in request.Items)
+            for (var i = 0; i < request.Items.Length; i++, next++)
             {
-                await AddAsync(request, item, cancellationToken);
+                var isLogged = firsts[next] != SparseMap.Absent;
+                if (isLogged || !TryAddNew(request, in request.Items[i]))
+                {
+                    await AddKnownAsync(request, request.Items[i], isLogged, firsts[next], cancellationToken);
+                }
             }
         }
     }
 
-    async ValueTask AddAsync(SubmitRequest request, PreparedItem item, CancellationToken cancellationToken)
+    /// <summary>Of each item, the first logged entry of its key: all at once, because the map is slow to ask one by one.</summary>
+    ulong[] FindFirsts()
+    {
+        var paths = new Sha256Digest[Items];
+        var next = 0;
+        foreach (var request in _requests)
+        {
+            for (var i = 0; i < request.Items.Length; i++)
+            {
+                paths[next++] = request.Items[i].Path;
+            }
+        }
+        var firsts = new ulong[next];
+        state.FindFirsts(paths, firsts);
+        return firsts;
+    }
+
+    /// <summary>Adds an item whose key is not logged, unless the key is in the batch.</summary>
+    bool TryAddNew(SubmitRequest request, in PreparedItem item)
+    {
+        if (!_inBatch.TryAdd(item.Path, _staged.Count))
+        {
+            return false;
+        }
+        Append(request, in item);
+        return true;
+    }
+
+    /// <summary>Judges an item whose key is logged, or in the batch, or both.</summary>
+    async ValueTask AddKnownAsync(SubmitRequest request, PreparedItem item, bool isLogged, ulong first, CancellationToken cancellationToken)
     {
         var isInBatch = _inBatch.TryGetValue(item.Path, out var firstInBatch);
-        var isLogged = state.TryFindFirst(item.Path, out var first);
-        if (!isLogged && !isInBatch)
-        {
-            Append(request, item);
-            return;
-        }
         if (
             (isLogged && IsLogged(item, first))
             || (isInBatch && IsInBatch(item))
@@ -76,6 +106,11 @@ sealed class SubmitBatch(LogState state, PublishedLogOptions options)
         if (options.Divergence == DivergencePolicy.Append)
         {
             index = state.StagedSize + (ulong)_staged.Count;
+            if (!_inBatch.TryAdd(item.Path, _staged.Count))
+            {
+                ref var further = ref CollectionsMarshal.GetValueRefOrAddDefault(_furtherInBatch, item.Path, out _);
+                (further ??= []).Add(_staged.Count);
+            }
             Append(request, item);
         }
         (request.Divergences ??= []).Add(new SelfDivergence(item.Key, firstDigest, item.Digest, index));
@@ -83,11 +118,6 @@ sealed class SubmitBatch(LogState state, PublishedLogOptions options)
 
     void Append(SubmitRequest request, in PreparedItem item)
     {
-        if (!_inBatch.TryAdd(item.Path, _staged.Count))
-        {
-            ref var further = ref CollectionsMarshal.GetValueRefOrAddDefault(_furtherInBatch, item.Path, out _);
-            (further ??= []).Add(_staged.Count);
-        }
         var store = !state.HoldsValue(item.Digest);
         _entries.Add(new FrameEntry(item.Key, item.Digest, store ? item.Value : default(ReadOnlyMemory<byte>?)));
         _staged.Add(new StagedEntry(item.Key, item.Path, item.Digest, item.Leaf, store, store ? (uint)item.Value.Length : 0));
