@@ -9,12 +9,13 @@ namespace Quorate.Bench;
 static class BenchNode
 {
     /// <param name="configuration">Sections beside <c>node:</c>.</param>
-    public static Task<NodeHost> StartAsync(string folder, string configuration)
+    /// <param name="state">An existing state directory; default: a new one in the folder.</param>
+    public static Task<NodeHost> StartAsync(string folder, string configuration, string? state = null)
     {
         var file = Path.Combine(folder, "quorate.yaml");
         File.WriteAllText(
             file,
-            $"node:\n  state: {folder}/state\n  listen: [http://127.0.0.1:0]\n  control: http://127.0.0.1:0\n{configuration}"
+            $"node:\n  state: {state ?? folder + "/state"}\n  listen: [http://127.0.0.1:0]\n  control: http://127.0.0.1:0\n{configuration}"
         );
         NodeConfiguration Read() =>
             ConfigurationReader.ReadFile(

@@ -3,6 +3,7 @@ using Quorate.Crypto;
 using Quorate.Crypto.Keys;
 using Quorate.Log;
 using Quorate.Sources.Connect;
+using Quorate.Sources.Tiles;
 
 namespace Quorate.Bench;
 
@@ -21,6 +22,60 @@ static class MirrorBenchmarks
             HigherIsBetter: true,
             MeasureAsync
         );
+        yield return new Benchmark(
+            "mirror",
+            "mirror of a log of 1 M by bundles, node and mirror on the same cores, everything recomputed",
+            "entries/s",
+            100_000,
+            HigherIsBetter: true,
+            BundlesAsync
+        );
+    }
+
+    static async Task<IReadOnlyList<Sample>> BundlesAsync(BenchContext context)
+    {
+        using var key = PrefilledLog.Key();
+        var state = await PrefilledLog.FolderAsync(context, key);
+        var folder = context.Workspace.Folder("publisher");
+        KeyFiles.WritePrivate(Path.Combine(folder, "alice.key"), key);
+        var identity = new LogIdentity(Protocol.Nix, key.PublicKey);
+        await using var host = await BenchNode.StartAsync(
+            folder,
+            $"signers:\n  alice: {{ type: ed25519, path: {folder}/alice.key }}\npublish:\n  - {{ name: alice, protocol: nix, signer: alice, origin: logs/{identity.Id} }}\n",
+            state
+        );
+        var entries = (long)host.Context.Registry.Published[0].Log.Head.TreeSize;
+        using var client = new ConnectClient(ConnectAddress.Parse(host.PublicAddresses[0]));
+        using var source = new TileLogSource(client.Address, new ConnectLogSource(client), new ConnectClientOptions());
+        var samples = new List<Sample>();
+        for (var run = 0; run < context.Runs; run++)
+        {
+            var copy = context.Workspace.Folder("mirror");
+            await using (
+                var mirror = await MirroredLog.OpenAsync(
+                    new MirroredLogOptions { Identity = identity, Folder = copy },
+                    CancellationToken.None
+                )
+            )
+            {
+                samples.Add(
+                    await Sample.RateAsync(
+                        entries,
+                        async () =>
+                        {
+                            var outcome = await mirror.SyncAsync([source], MirrorLimits.Default, null, CancellationToken.None);
+                            if (outcome is not SyncOutcome.Advanced { Faults.Count: 0 } || mirror.MissingValues != 0)
+                            {
+                                throw new InvalidOperationException($"the mirror did not catch up: {outcome}");
+                            }
+                        }
+                    )
+                );
+            }
+            Directory.Delete(copy, recursive: true);
+        }
+        context.Note("entries", entries.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        return samples;
     }
 
     static async Task<IReadOnlyList<Sample>> MeasureAsync(BenchContext context)

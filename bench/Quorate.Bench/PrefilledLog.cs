@@ -24,9 +24,12 @@ sealed class PrefilledLog : IAsyncDisposable
     /// <summary>The same for everyone, so that anyone can recompute the heads: its seed is SHA-256 of "quorate-bench".</summary>
     public static Ed25519PrivateKey Key() => Ed25519PrivateKey.FromSeed(Sha256Digest.HashData("quorate-bench"u8).AsSpan());
 
-    public static async Task<PrefilledLog> OpenAsync(BenchContext context, Ed25519PrivateKey key)
-    {
-        var folder = await context.Workspace.PreparedAsync(
+    public static async Task<PrefilledLog> OpenAsync(BenchContext context, Ed25519PrivateKey key) =>
+        await OpenAsync(await FolderAsync(context, key), key);
+
+    /// <summary>The state directory, filled and closed.</summary>
+    public static Task<string> FolderAsync(BenchContext context, Ed25519PrivateKey key) =>
+        context.Workspace.PreparedAsync(
             FolderName,
             async empty =>
             {
@@ -38,8 +41,6 @@ sealed class PrefilledLog : IAsyncDisposable
                 }
             }
         );
-        return await OpenAsync(folder, key);
-    }
 
     public async ValueTask DisposeAsync()
     {

@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using Quorate.Core;
 using Quorate.Core.Hashing;
-using Quorate.Core.Merkle;
 using Quorate.Log.Indexing;
 using Quorate.Log.Storage;
 
@@ -94,7 +93,8 @@ sealed class MirrorWriter(LogState state, ILogStorage storage, TimeProvider time
                     entry.Key,
                     ShortSha256.Hash(entry.Key.Span),
                     entry.ValueDigest,
-                    TreeHash.EntryLeaf(entry.Key.Span, entry.ValueDigest),
+                    // Computed, or compared with what is computed, when the entry was fetched.
+                    entry.LeafHash,
                     value is not null,
                     (uint)(value?.Length ?? 0)
                 )

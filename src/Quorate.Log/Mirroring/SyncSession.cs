@@ -8,7 +8,7 @@ namespace Quorate.Log.Mirroring;
 /// One synchronisation: asks all remotes for their heads, and verifies the newest one that any remote can prove, whole, before it counts. A remote's failure costs
 /// nothing but that remote.
 /// </summary>
-sealed class SyncSession
+sealed partial class SyncSession
 {
     /// <summary>What a remote may take to answer for entries before another one is tried: this long, and so long for each entry.</summary>
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
@@ -241,6 +241,10 @@ sealed class SyncSession
     /// <summary>Stages the entries up to the offered head; false when some do not belong to it. Those are neither written nor their values fetched.</summary>
     async Task<bool> FetchRestAsync(Offer offer, CancellationToken cancellationToken)
     {
+        if (offer.Remote is IBundledLogSource bundled && !await FetchBundlesAsync(offer, bundled, cancellationToken))
+        {
+            return false;
+        }
         var fetcher = new EntryFetcher(offer.Remote, _options.Identity.Id, _options.EntriesPerCall);
         var (begin, end) = (_state.StagedSize, offer.Head.TreeSize);
         var taken = TimeSpan.Zero;
@@ -333,7 +337,13 @@ sealed class SyncSession
                 );
         }
         var fetcher = new EntryFetcher(offer.Remote, _options.Identity.Id, _options.EntriesPerCall);
-        var leaves = (await fetcher.MapHistoryAsync(before, head.MhTreeSize, cancellationToken)).ToArray();
+        var heads = await HeadsAsync(offer, before, cancellationToken);
+        Sha256Digest[] leaves =
+        [
+            .. heads.Select(h => TreeHash.Leaf(h.MapRoot.AsSpan())),
+            // Nobody signed for these but by the root over all of them.
+            .. await fetcher.MapHistoryAsync(before + (ulong)heads.Count, head.MhTreeSize, cancellationToken),
+        ];
         _state.StageMapHistory(leaves);
         if (_state.MapHistory.Root(head.MhTreeSize) != head.MhRoot)
         {
@@ -345,9 +355,9 @@ sealed class SyncSession
         {
             return Misbehaving(lastLeaf);
         }
-        foreach (var other in offers)
+        foreach (var other in offers.Select(o => o.Head).Concat(heads))
         {
-            if (HeadChecks.Against(other.Head, head, _state, Now) is { } contradiction)
+            if ((Misbehaviour.Between(other, head, Now) ?? HeadChecks.Against(other, head, _state, Now)) is { } contradiction)
             {
                 return Misbehaving(contradiction);
             }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Quorate.Log;
 using Quorate.Sources.Connect;
+using Quorate.Sources.Tiles;
 
 namespace Quorate.Node.Subscriptions;
 
@@ -14,7 +15,7 @@ sealed class RemoteSet : IDisposable
 
     readonly Lock _lock = new();
     readonly int _maxValue;
-    readonly List<ConnectClient> _retired = [];
+    readonly List<Remote> _retired = [];
     ImmutableArray<Remote> _remotes = [];
 
     public RemoteSet(IEnumerable<Uri> urls, long maxValue)
@@ -54,7 +55,7 @@ sealed class RemoteSet : IDisposable
             var before = _remotes;
             _remotes = [.. urls.Select(url => before.FirstOrDefault(r => r.Url == url.OriginalString) ?? Create(url))];
             // A poll under way may still use them; clients of removed remotes end with the log.
-            _retired.AddRange(before.Except(_remotes).Select(r => r.Client));
+            _retired.AddRange(before.Except(_remotes));
         }
     }
 
@@ -62,9 +63,9 @@ sealed class RemoteSet : IDisposable
     {
         lock (_lock)
         {
-            foreach (var client in _remotes.Select(r => r.Client).Concat(_retired))
+            foreach (var remote in _remotes.Concat(_retired))
             {
-                client.Dispose();
+                remote.Dispose();
             }
             _remotes = [];
             _retired.Clear();
@@ -74,8 +75,19 @@ sealed class RemoteSet : IDisposable
     Remote Create(Uri url)
     {
         var client = new ConnectClient(ConnectAddress.Parse(url.OriginalString), s_options);
-        return new Remote(url.OriginalString, client, new ConnectLogSource(client, _maxValue));
+        return new Remote(
+            url.OriginalString,
+            client,
+            new TileLogSource(client.Address, new ConnectLogSource(client, _maxValue), s_options)
+        );
     }
 
-    sealed record Remote(string Url, ConnectClient Client, ILogSource Source);
+    sealed record Remote(string Url, ConnectClient Client, TileLogSource Source) : IDisposable
+    {
+        public void Dispose()
+        {
+            Source.Dispose();
+            Client.Dispose();
+        }
+    }
 }
