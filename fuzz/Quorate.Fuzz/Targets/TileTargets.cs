@@ -1,6 +1,7 @@
 using System.Text;
 using Quorate.Core;
 using Quorate.Crypto.Notes;
+using Quorate.Log.Auditing;
 using Quorate.Log.Tiles;
 
 namespace Quorate.Fuzz.Targets;
@@ -160,6 +161,124 @@ sealed class TlogPolicyTarget : IFuzzTarget
         {
             FuzzException.ThrowUnless(policy.IsMetBy(_ => true), "a policy that nobody can meet was accepted");
             FuzzException.ThrowUnless(policy.Quorum is null || !policy.IsMetBy(_ => false), "a quorum is met by nobody");
+        }
+    }
+}
+
+sealed class ValueBundleTarget : IFuzzTarget
+{
+    public string Name => "value-bundle";
+
+    public IEnumerable<byte[]> Seeds =>
+        [
+            [3, 0, 0, 0, 1, 65, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe],
+            [1, 0, 0, 0, 0],
+            [0],
+        ];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        if (input.IsEmpty)
+        {
+            return;
+        }
+        var bundle = input[1..].ToArray();
+        var values = new BundleEntry[input[0]];
+        if (!ValueBundle.TrySplit(bundle, values))
+        {
+            return;
+        }
+        var again = new System.Buffers.ArrayBufferWriter<byte>();
+        foreach (var value in values)
+        {
+            ValueBundle.Append(
+                again,
+                value.Length switch
+                {
+                    -2 => default(ReadOnlyMemory<byte>?),
+                    -1 => new byte[ValueBundle.MaxValueLength + 1],
+                    _ => bundle.AsMemory(value.Start, value.Length),
+                }
+            );
+        }
+        FuzzException.ThrowUnless(again.WrittenSpan.SequenceEqual(bundle), "an accepted value bundle is not canonical");
+    }
+}
+
+sealed class HeadBundleTarget : IFuzzTarget
+{
+    public string Name => "head-bundle";
+
+    public IEnumerable<byte[]> Seeds =>
+        [
+            [2, .. new byte[2 * HeadRecordBundle.RecordSize]],
+            [0],
+        ];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        if (input.IsEmpty || !HeadRecordBundle.TryRead(input[1..], input[0], out var heads))
+        {
+            return;
+        }
+        var again = new byte[heads.Length * HeadRecordBundle.RecordSize];
+        for (var i = 0; i < heads.Length; i++)
+        {
+            HeadRecordBundle.Write(again.AsSpan(i * HeadRecordBundle.RecordSize), heads[i]);
+        }
+        FuzzException.ThrowUnless(again.AsSpan().SequenceEqual(input[1..]), "an accepted head bundle is not canonical");
+    }
+}
+
+sealed class ProofExtraTarget : IFuzzTarget
+{
+    public string Name => "proof-extra";
+
+    public IEnumerable<byte[]> Seeds
+    {
+        get
+        {
+            var data = LeafData.Of("key"u8, Sha256Digest.HashData("value"u8));
+            return [new ProofExtra(data, "value"u8.ToArray()).ToBytes(), new ProofExtra(data, null).ToBytes()];
+        }
+    }
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        if (ProofExtra.TryRead(input.ToArray(), out var key, out var digest, out var extra))
+        {
+            FuzzException.ThrowUnless(extra!.ToBytes().AsSpan().SequenceEqual(input), "an accepted extra is not canonical");
+            FuzzException.ThrowUnless(
+                LeafData.Of(key.Span, digest).AsSpan().SequenceEqual(extra.Data.Span),
+                "an entry was split where it does not split"
+            );
+        }
+    }
+}
+
+sealed class AuditStateTarget : IFuzzTarget
+{
+    public string Name => "audit-state";
+
+    public IEnumerable<byte[]> Seeds
+    {
+        get
+        {
+            var hash = Convert.ToBase64String(new byte[Sha256Digest.Size]);
+            var head = $"quorate-audit 1\nkey {FuzzNotes.Signer.VerifierKey}\naudited ";
+            return
+            [
+                Encoding.UTF8.GetBytes($"{head}nothing\ntiles 0\n1 \n2 \n3 \n4 \n5 \n6 \n7 \n"),
+                Encoding.UTF8.GetBytes($"{head}300 {hash}\ntiles 1\n1 {hash}\n2 \n3 \n4 \n5 \n6 \n7 \n"),
+            ];
+        }
+    }
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        if (AuditState.TryParse(input, out var state))
+        {
+            FuzzException.ThrowUnless(state.ToBytes().AsSpan().SequenceEqual(input), "an accepted audit state is not canonical");
         }
     }
 }

@@ -29,7 +29,7 @@ public sealed record ProofExtra(ReadOnlyMemory<byte> Data, ReadOnlyMemory<byte>?
         }
         var data = extra.Slice(EntryBundle.LengthSize, length);
         var value = extra[(EntryBundle.LengthSize + length)..];
-        if (!LeafData.TrySplit(data.Span, out var keyBytes, out digest))
+        if (value.Length > MaxValueLength || !LeafData.TrySplit(data.Span, out var keyBytes, out digest))
         {
             return false;
         }
