@@ -10,7 +10,7 @@ using Quorate.Postgres;
 namespace Quorate.Node.Logs;
 
 /// <summary>An open published log with what cannot change while it is open.</summary>
-sealed partial record OwnLog(
+sealed record OwnLog(
     IPublishedLog Log,
     Ed25519PrivateKey Key,
     DivergenceMode Divergence,
@@ -53,7 +53,7 @@ sealed partial record OwnLog(
         }
         RefuseIfKept(files, $"this log is kept in the files of {files}; a database would begin it anew and contradict its heads");
         var name = section.Name;
-        var sharing = new SharedLogOptions { Lease = storage.Lease, Observer = what => Tell(logger, name, what) };
+        var sharing = new SharedLogOptions { Lease = storage.Lease, Observer = what => SharedLogMessages.Tell(logger, name, what) };
         var settings = new PostgresSettings(storage.Connection, storage.PasswordFile);
         var database = await PostgresStorage.OpenAsync(settings, options.Identity.Id, cancellationToken);
         return await SharedLog.OpenAsync(options with { Folder = copy }, sharing, key, database, cancellationToken);
@@ -77,47 +77,4 @@ sealed partial record OwnLog(
             throw new InvalidOperationException(why);
         }
     }
-
-    static void Tell(ILogger logger, string log, SharedLogEvent what)
-    {
-        switch (what)
-        {
-            case SharedLogEvent.TookLease:
-                TookLease(logger, log);
-                break;
-            case SharedLogEvent.LostLease lost:
-                LostLease(logger, log, lost.Reason);
-                break;
-            case SharedLogEvent.Faulted fault:
-                Faulted(logger, log, fault.Reason);
-                break;
-            case SharedLogEvent.Recovered:
-                Recovered(logger, log);
-                break;
-            case SharedLogEvent.DiscardedCopy discarded:
-                DiscardedCopy(logger, log, discarded.Reason);
-                break;
-            case SharedLogEvent.Failed failed:
-                Failed(logger, log, failed.Reason);
-                break;
-        }
-    }
-
-    [LoggerMessage(34, LogLevel.Information, "This node sequences the shared log {Log}")]
-    static partial void TookLease(ILogger logger, string log);
-
-    [LoggerMessage(35, LogLevel.Information, "This node no longer sequences the shared log {Log}: {Reason}")]
-    static partial void LostLease(ILogger logger, string log, string reason);
-
-    [LoggerMessage(36, LogLevel.Warning, "The database of the shared log {Log} cannot be used, submits wait: {Reason}")]
-    static partial void Faulted(ILogger logger, string log, string reason);
-
-    [LoggerMessage(37, LogLevel.Information, "The database of the shared log {Log} can be used again")]
-    static partial void Recovered(ILogger logger, string log);
-
-    [LoggerMessage(39, LogLevel.Warning, "This node's copy of the shared log {Log} was damaged and is fetched again: {Reason}")]
-    static partial void DiscardedCopy(ILogger logger, string log, string reason);
-
-    [LoggerMessage(38, LogLevel.Critical, "This node gave up the shared log {Log}: {Reason}")]
-    static partial void Failed(ILogger logger, string log, string reason);
 }

@@ -48,6 +48,13 @@ public sealed class PostgresServer
         return await command.ExecuteScalarAsync();
     }
 
+    /// <summary>A role that must give a password, and may use the schema of <paramref name="settings"/>.</summary>
+    public static async Task CreateRoleAsync(PostgresSettings settings, string name, string password)
+    {
+        var schema = new NpgsqlConnectionStringBuilder(settings.Connection).SearchPath;
+        await ExecuteAsync(settings, $"CREATE ROLE {name} LOGIN PASSWORD '{password}'; GRANT ALL ON SCHEMA {schema} TO {name}");
+    }
+
     string Connection => $"Host={_folder};Username={Superuser};Database=postgres";
 
     Task<object?> ExecuteAsync(string statement) => ExecuteAsync(new PostgresSettings(Connection), statement);
@@ -96,6 +103,7 @@ public sealed class PostgresServer
             "--no-sync",
         ];
         await RunAsync(initdb[0], initdb[1..]);
+        await File.WriteAllTextAsync(Path.Combine(data, "pg_hba.conf"), $"local all {Superuser} trust\nlocal all all scram-sha-256\n");
         string[] server =
         [
             .. prefix,
