@@ -6,6 +6,7 @@ static class Benchmarks
     public static IReadOnlyList<Benchmark> All { get; } =
     [
         .. AddBenchmarks.All(),
+        .. SubmitHttpBenchmarks.All(),
         .. MapBenchmarks.All(),
         .. LogBenchmarks.All(),
         .. StateBenchmarks.All(),

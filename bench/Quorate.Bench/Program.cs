@@ -74,7 +74,7 @@ namespace Quorate.Bench
             foreach (var benchmark in chosen)
             {
                 var calibration = Calibration.Measure(workspace.Path);
-                var row = await benchmark.RunAsync(new BenchContext(workspace, runs));
+                var row = await benchmark.RunAsync(new BenchContext(workspace, runs), calibration);
                 report.WriteLine(row.ToTableLine(benchmark));
                 report.WriteLine($"    {calibration}");
                 foreach (var (name, value) in row.Notes)

@@ -79,6 +79,9 @@ sealed class Listener : IAsyncDisposable
         var descriptors = options.Addresses.ToDictionary(a => a, options.Inherited.Take);
         string[] ownSockets = [.. options.Addresses.Where(a => descriptors[a] is null).Select(a => a.SocketPath).OfType<string>()];
         builder.WebHost.UseKestrelCore();
+        // Handlers never block, so they may run where the bytes were read, and answers be sent where they were written: two changes of thread
+        // less for each request.
+        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             Limit(kestrel.Limits, options);

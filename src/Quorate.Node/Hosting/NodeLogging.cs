@@ -18,6 +18,8 @@ static class NodeLogging
             // The frameworks below speak up for trouble only; Kestrel reports every refused request at Information.
             logging.AddFilter("Microsoft", LogLevel.Warning);
             logging.AddFilter("System", LogLevel.Warning);
+            // Says nothing that RequestGuard does not say; as long as it could, every request gets an activity and a scope.
+            logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
             logging.Configure(options => options.ActivityTrackingOptions = ActivityTrackingOptions.None);
             logging.AddConsole(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
             if (isService)

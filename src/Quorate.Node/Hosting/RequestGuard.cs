@@ -19,6 +19,7 @@ sealed partial class RequestGuard(
     ILogger logger
 )
 {
+    readonly Deadlines _deadlines = new(time);
     int _running;
 
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
@@ -33,9 +34,8 @@ sealed partial class RequestGuard(
             return;
         }
         var client = context.RequestAborted;
-        using var deadline = new CancellationTokenSource(timeout, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(client, deadline.Token);
-        context.RequestAborted = both.Token;
+        using var deadline = _deadlines.Start(timeout, client);
+        context.RequestAborted = deadline.Token;
         try
         {
             await next(context);
@@ -48,7 +48,7 @@ sealed partial class RequestGuard(
         catch (Exception e)
         {
             context.RequestAborted = client;
-            await AnswerAsync(context, e, deadline.IsCancellationRequested);
+            await AnswerAsync(context, e, deadline.Token.IsCancellationRequested);
         }
         finally
         {

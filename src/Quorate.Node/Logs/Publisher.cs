@@ -60,10 +60,10 @@ public sealed partial class Publisher(NodeMetrics metrics, ILogger<Publisher> lo
         return new PublishOutcome(result, filtered);
     }
 
-    List<SubmitItem> Admit(PublishSection section, IReadOnlyList<SubmitItem> items, IReadOnlyList<string?>? derivers)
+    IReadOnlyList<SubmitItem> Admit(PublishSection section, IReadOnlyList<SubmitItem> items, IReadOnlyList<string?>? derivers)
     {
         var filter = _filters.GetOrAdd(section.Filter, f => new PublishFilter(f.Allow, f.Deny, f.DenyDeriver, f.DenyReferences));
-        return filter.IsOpen ? [.. items] : [.. items.Where((item, i) => MayPublish(filter, item, derivers?[i]))];
+        return filter.IsOpen ? items : [.. items.Where((item, i) => MayPublish(filter, item, derivers?[i]))];
     }
 
     /// <summary>What cannot be read cannot be judged, and so is held back.</summary>

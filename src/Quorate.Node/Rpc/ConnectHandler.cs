@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Quorate.Core;
 using Quorate.Log;
+using Quorate.Node.Hosting;
 using Quorate.Rpc;
 using Quorate.Rpc.Codecs;
 
@@ -23,6 +24,8 @@ sealed partial class ConnectHandler<TRequest, TResponse>(
     const int SmallRequest = 128 << 10;
     const int SmallElements = 64;
 
+    static readonly Deadlines s_deadlines = new(TimeProvider.System);
+
     public async Task InvokeAsync(HttpContext context)
     {
         if (!guard.TryEnter())
@@ -42,12 +45,11 @@ sealed partial class ConnectHandler<TRequest, TResponse>(
 
     async Task HandleAsync(HttpContext context)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         RpcException error;
         try
         {
             var codec = ConnectRequest.FindCodec(context, method.Procedure);
-            deadline.CancelAfter(ConnectRequest.Timeout(context, guard.Settings.RequestTimeout));
+            using var deadline = s_deadlines.Start(ConnectRequest.Timeout(context, guard.Settings.RequestTimeout), context.RequestAborted);
             var call = new RpcCall(guard.Surface, guard.Authorize(context, method, traits.Writes));
             var request = await ConnectRequest.ReadAsync(context, method.RequestParser, codec, Limits(), deadline.Token);
             var response = await service(request, call, deadline.Token);

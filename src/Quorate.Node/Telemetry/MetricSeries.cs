@@ -24,7 +24,33 @@ sealed class MetricFamily(string name, MetricKind kind, string help)
 
     public ConcurrentDictionary<string, MetricSeries> Series { get; } = new(StringComparer.Ordinal);
 
-    public MetricSeries SeriesOf(string labels) =>
+    // Labels are text; making it takes longer than what is counted. So the values are looked up first, as they come.
+    readonly ConcurrentDictionary<TagValues, MetricSeries> _known = new();
+
+    /// <param name="labels">Makes the label text of tags that were not seen before.</param>
+    public MetricSeries SeriesOf(
+        ReadOnlySpan<KeyValuePair<string, object?>> tags,
+        Func<ReadOnlySpan<KeyValuePair<string, object?>>, string> labels
+    )
+    {
+        // Gauges are cleared and made again.
+        if (kind == MetricKind.Gauge || tags.Length > TagValues.Most)
+        {
+            return SeriesOf(labels(tags));
+        }
+        var values = TagValues.Of(tags);
+        if (!_known.TryGetValue(values, out var series))
+        {
+            series = SeriesOf(labels(tags));
+            if (_known.Count < MostSeries)
+            {
+                _known.TryAdd(values, series);
+            }
+        }
+        return series;
+    }
+
+    MetricSeries SeriesOf(string labels) =>
         Series.TryGetValue(labels, out var series) ? series
         : Series.Count < MostSeries ? Series.GetOrAdd(labels, _ => new MetricSeries(kind == MetricKind.Histogram))
         : Series.GetOrAdd("", _ => new MetricSeries(kind == MetricKind.Histogram));
@@ -46,6 +72,15 @@ sealed class MetricFamily(string name, MetricKind kind, string help)
         var name = instrument.Name.Replace('.', '_') + unit + (kind == MetricKind.Counter ? "_total" : "");
         return new MetricFamily(name, kind, instrument.Description ?? "");
     }
+}
+
+/// <summary>The values of one measurement's tags, whose names are always the same for one instrument.</summary>
+readonly record struct TagValues(object? First, object? Second, object? Third)
+{
+    public const int Most = 3;
+
+    public static TagValues Of(ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
+        new(tags.Length > 0 ? tags[0].Value : null, tags.Length > 1 ? tags[1].Value : null, tags.Length > 2 ? tags[2].Value : null);
 }
 
 /// <summary>One labelled series: a running sum, a last value, or a histogram.</summary>

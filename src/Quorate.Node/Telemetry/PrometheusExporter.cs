@@ -91,7 +91,7 @@ sealed class PrometheusExporter : IDisposable
         {
             return;
         }
-        var series = family.SeriesOf(Labels(tags));
+        var series = family.SeriesOf(tags, Labels);
         switch (family.Kind)
         {
             case MetricKind.Counter when !instrument.IsObservable:
