@@ -29,6 +29,15 @@ sealed class ConfigurationTarget : IFuzzTarget
             gate:
               nix: { listen: http://127.0.0.1:8098, signing_key: cache.secret, mode: report }
             """u8.ToArray(),
+            """
+            node: { state: /s, listen: [http://127.0.0.1:0], webhook: "https://hook.example/?a=1" }
+            witnesses:
+              w: { key: "witness.example/w+b58d4eee+BIqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c", url: https://w.example }
+            signers: { a: { path: a.key }, b: { path: b.key } }
+            publish:
+              - { name: a, protocol: test, signer: a, witnesses: { require: 1, of: [{ require: 1, of: [w] }], on_failure: wait } }
+            witness: { name: b, signer: b, logs: ["example.com/golden+639579fa+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"] }
+            """u8.ToArray(),
         ];
 
     public void Run(ReadOnlySpan<byte> input)

@@ -2,6 +2,7 @@ using System.Text;
 using Quorate.Core;
 using Quorate.Core.Map;
 using Quorate.Core.Merkle;
+using Quorate.Crypto.Notes;
 using Quorate.Log;
 using Quorate.Testing;
 using Quorate.Tests.Core.Map;
@@ -91,6 +92,43 @@ public sealed partial class MirroredLogTests
         Assert.IsType<SyncOutcome.Advanced>(await SyncAsync(mirror, liar));
 
         Assert.Null(mirror.Misbehaviour);
+    }
+
+    [Fact]
+    public async Task CompareAsync_of_trees_that_agree_or_are_larger_finds_nothing()
+    {
+        await using var log = await PublishAsync(8, 8);
+        await using var mirror = await OpenAsync();
+        await SyncAsync(mirror, new ScriptedLogSource(log));
+        await using var other = await OtherAsync(20);
+
+        Assert.Null(await mirror.CompareAsync([log.Head, Checkpoint(log.HeadAt(1)), other.Head], TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
+    [InlineData(8, MisbehaviourKind.RewrittenLog)]
+    [InlineData(16, MisbehaviourKind.TwoLogRoots)]
+    public async Task CompareAsync_of_a_checkpoint_of_another_history_proves_it(int size, MisbehaviourKind kind)
+    {
+        await using var log = await PublishAsync(8, 8);
+        await using var mirror = await OpenAsync();
+        await SyncAsync(mirror, new ScriptedLogSource(log));
+        await using var other = await OtherAsync(size);
+
+        var found = await mirror.CompareAsync([Checkpoint(other.Head)], TestContext.Current.CancellationToken);
+
+        Assert.Equal(kind, found!.Kind);
+        var file = MisbehaviourProof.Write(found, _publisher.Identity.Key);
+        Assert.Equal(Verification.Ok, MisbehaviourProof.Parse(file, out _).Verify(_publisher.Identity.Key));
+        Assert.Equal(kind, mirror.Misbehaviour!.Kind);
+        Assert.Equal(log.Head, mirror.Head);
+    }
+
+    SignedTree.OfCheckpoint Checkpoint(LogHead head)
+    {
+        var text = Quorate.Log.Tiles.Checkpoint.Of("log.example/a", head).ToText();
+        var note = SignedNote.Create(text, [new NoteSigner("log.example/a", _publisher.Key).Sign(text)]);
+        return SignedTree.OfCheckpoint.From(note, _publisher.Identity.Key)!;
     }
 
     /// <summary>The log under heads that commit to another map, with a map history that fits, and proofs of it.</summary>

@@ -124,12 +124,12 @@ static class WitnessBinding
                 members.Add(member);
             }
         }
-        var list = section.Require("of");
+        var (list, required) = (section.Require("of"), section.Require("require"));
         if (list is YamlList { Items.Count: 0 })
         {
             context.Errors.Add(list, "no witnesses are named, so nothing could ever be witnessed");
         }
-        if (list is not YamlList { Items.Count: > 0 and var all } || section.Require("require") is null)
+        if (list is not YamlList { Items.Count: > 0 and var all } || required is null)
         {
             return null;
         }
