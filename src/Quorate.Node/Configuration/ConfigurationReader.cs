@@ -88,7 +88,7 @@ public static class ConfigurationReader
         }
         var trust = root.Child("trust") is { } t ? TrustBinding.Trust(t, context) : [];
         var gate = root.Child("gate") is { } g ? TrustBinding.Gate(g, context, trust, node) : null;
-        var witness = root.Child("witness") is { } w ? WitnessBinding.Role(w, context) : null;
+        var witness = root.Child("witness") is { } w ? WitnessBinding.Role(w, context, gate) : null;
         root.Finish();
         if (witness is not null && node is { Listen.Count: 0 })
         {

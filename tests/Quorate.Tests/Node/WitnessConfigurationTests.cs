@@ -125,6 +125,23 @@ public sealed class WitnessConfigurationTests
         );
 
     [Fact]
+    public void Witness_with_the_key_of_the_gate_is_refused() =>
+        Assert.Contains(
+            "this is the key file of the gate",
+            Error(
+                $$"""
+                node: { state: /s, listen: [http://127.0.0.1:0] }
+                signers: { s14: { path: wit.key } }
+                follow: [{ builder: bob, protocol: nix, key: "{{TestNode.PublicKey(2)}}", remotes: [http://127.0.0.1:1] }]
+                trust: { nix: { rule: bob } }
+                gate: { nix: { listen: http://127.0.0.1:0, signing_key: wit.key } }
+                witness: { name: w, signer: s14, logs: ["{{Log(20)}}"] }
+                """
+            ),
+            StringComparison.Ordinal
+        );
+
+    [Fact]
     public void Witness_without_a_public_listener_is_refused() =>
         Assert.Contains(
             "a witness answers on the public listener",

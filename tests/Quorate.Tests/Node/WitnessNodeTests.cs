@@ -156,7 +156,7 @@ public sealed class WitnessNodeTests
     public async Task Witness_that_lies_counts_for_nothing()
     {
         await using var first = await WitnessAsync(11);
-        await using var second = await WitnessAsync(12);
+        var second = await WitnessAsync(12);
         // It cosigns with another key than the one that it is known by.
         await using var liar = await WitnessAsync(14);
         var witnesses = Witnesses((11, first.PublicUrl.ToString()), (12, second.PublicUrl.ToString()), (13, liar.PublicUrl.ToString()));
@@ -173,6 +173,14 @@ public sealed class WitnessNodeTests
             bob.LogLines,
             line => line.Contains("w13: what it sent as its cosignature is not by its key", StringComparison.Ordinal)
         );
+        // With another one down the liar is not needed any less: nothing new comes out.
+        await second.DisposeAsync();
+        await bob.SubmitAsync("bob", [("b", "2")]);
+        await TestNode.UntilAsync(
+            () => Task.FromResult(bob.LogLines.Any(l => l.Contains("w12:", StringComparison.Ordinal))),
+            "a fault of w12"
+        );
+        Assert.Equal(1UL, (await CheckpointAsync(bob))!.Checkpoint.Size);
     }
 
     [Fact]

@@ -57,7 +57,7 @@ static class WitnessBinding
         }
     }
 
-    public static WitnessRoleSection? Role(Section section, BindingContext context)
+    public static WitnessRoleSection? Role(Section section, BindingContext context, GateSection? gate)
     {
         const string nameForm = "the name of the witness's key, like witness.example/w: no spaces, no '+', at most 255 bytes";
         var name =
@@ -76,6 +76,10 @@ static class WitnessBinding
         if (signer is not null)
         {
             NotALogKey(section, signer, context);
+            if (signer.Path.Length > 0 && signer.Path == gate?.SigningKey)
+            {
+                context.Errors.Add(section.Find("signer")!, "this is the key file of the gate; a witness needs a key of its own");
+            }
         }
         return name is null || signer is null ? null : new WitnessRoleSection(name, signer, logs);
     }
