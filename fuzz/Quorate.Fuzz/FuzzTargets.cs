@@ -40,6 +40,7 @@ public static class FuzzTargets
         new NixSettingsTarget(),
         new LogFrameTarget(),
         new WriteAheadFileTarget(),
+        new StateImageTarget(),
         new HeadJsonTarget(),
         new LogIdentityFileTarget(),
         new SignedStateTarget(),

@@ -173,7 +173,9 @@ public sealed class Column<T>
     }
 
     /// <summary>Fills an empty column with what <see cref="Save"/> wrote, over its file. Chunks in the file are checked when they are read.</summary>
-    /// <exception cref="MalformedException">The file is too short for it.</exception>
+    /// <param name="image">One whose length is known.</param>
+    /// <param name="count">At most <see cref="int.MaxValue"/>.</param>
+    /// <exception cref="MalformedException">The file, or the image, is too short for it.</exception>
     public void Load(Stream image, ulong count)
     {
         if (_count != 0)
@@ -191,12 +193,14 @@ public sealed class Column<T>
             {
                 throw new MalformedException($"{_file.Path} has {_file.Length} bytes, not {(long)full * ChunkBytes}");
             }
+            ThrowUnlessHolds(image, (long)full * sizeof(ulong));
             var checks = new ulong[full];
             image.ReadExactly(MemoryMarshal.AsBytes(checks.AsSpan()));
             _directory = new Directory(checks);
             _spilled = full;
             _count = (ulong)full * (ulong)_chunkSize;
         }
+        ThrowUnlessHolds(image, (long)rest * Unsafe.SizeOf<T>());
         var tail = new T[rest];
         image.ReadExactly(MemoryMarshal.AsBytes(tail.AsSpan()));
         AppendRange(tail);
@@ -254,6 +258,15 @@ public sealed class Column<T>
         finally
         {
             ArrayPool<byte>.Shared.Return(bytes);
+        }
+    }
+
+    // Before anything of that size is allocated.
+    static void ThrowUnlessHolds(Stream image, long bytes)
+    {
+        if (image.Length - image.Position < bytes)
+        {
+            throw new MalformedException($"the image of a column has {image.Length - image.Position} bytes left, not {bytes}");
         }
     }
 

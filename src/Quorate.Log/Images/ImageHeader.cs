@@ -99,11 +99,17 @@ sealed record ImageHeader(Sha256Digest Log, FramePosition Frame, LogHead Head, u
         {
             throw new MalformedException($"it has {fileLength} bytes, not {next}");
         }
+        var head = LogFrame.ReadHead(page.Slice(56, LogFrame.HeadSize));
+        var heads = BinaryPrimitives.ReadUInt64LittleEndian(page[232..]);
+        if (Math.Max(Math.Max(head.TreeSize, head.MhTreeSize), heads) > int.MaxValue || heads == 0)
+        {
+            throw new MalformedException("its sizes are no log's");
+        }
         return new ImageHeader(
             new Sha256Digest(page.Slice(16, Sha256Digest.Size)),
             new FramePosition(BinaryPrimitives.ReadInt64LittleEndian(page[48..])),
-            LogFrame.ReadHead(page.Slice(56, LogFrame.HeadSize)),
-            BinaryPrimitives.ReadUInt64LittleEndian(page[232..]),
+            head,
+            heads,
             BinaryPrimitives.ReadUInt64LittleEndian(page[240..]),
             sections
         );

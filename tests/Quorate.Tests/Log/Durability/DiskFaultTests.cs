@@ -239,7 +239,17 @@ public sealed class DiskFaultTests
         return ($"key {number}", $"value {number}{new string('v', 60)}");
     }
 
-    static Task<PublishedLog> OpenAsync(LogFixture fixture, FaultyDisk disk) => fixture.OpenAsync(disk, SegmentBytes);
+    // An image every few batches: its calls fail, too, and it is read again at each opening.
+    static Task<PublishedLog> OpenAsync(LogFixture fixture, FaultyDisk disk) =>
+        PublishedLog.OpenAsync(
+            fixture.Options with
+            {
+                ImageAfterEntries = 12,
+            },
+            fixture.Key,
+            WriteAheadStorage.Open(fixture.Folder, fixture.Identity.Id, SegmentBytes, disk),
+            TestContext.Current.CancellationToken
+        );
 
     static Task<MirroredLog> OpenMirrorAsync(LogFixture fixture, FaultyDisk disk) =>
         MirroredLog.OpenAsync(
@@ -248,6 +258,7 @@ public sealed class DiskFaultTests
                 Identity = fixture.Identity,
                 Folder = fixture.Folder,
                 EntriesPerCall = 3,
+                ImageAfterEntries = 12,
                 Time = fixture.Time,
             },
             WriteAheadStorage.Open(fixture.Folder, fixture.Identity.Id, SegmentBytes, disk),
