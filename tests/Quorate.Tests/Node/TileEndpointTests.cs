@@ -141,4 +141,23 @@ public sealed class TileEndpointTests : IAsyncLifetime
         var refused = await Assert.ThrowsAsync<Quorate.Node.Hosting.StartException>(_node.ReloadAsync);
         Assert.Contains("log.example/alice", refused.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("key 77", "/tile/entries/000")]
+    [InlineData("value 77", "/values/000")]
+    public async Task A_changed_disk_is_an_error_that_names_the_file_in_the_log(string bytes, string path)
+    {
+        var file = Path.Combine(_node.Directory, "state", _log[1..], "00000000.wal");
+        await using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            var content = new byte[stream.Length];
+            await stream.ReadExactlyAsync(content, Token);
+            stream.Position = content.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes(bytes));
+            stream.WriteByte((byte)'!');
+        }
+        using var response = await _client.GetAsync(_log + path, Token);
+        Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
+        Assert.Equal("no-store", response.Headers.CacheControl!.ToString());
+        Assert.Contains(_node.LogLines, l => l.Contains("00000000.wal", StringComparison.Ordinal));
+    }
 }
