@@ -56,7 +56,7 @@ static class MapBenchmarks
                 {
                     foreach (var batch in batches)
                     {
-                        map.Insert(batch);
+                        map.InsertMissing(batch, new ulong[batch.Length]);
                         map.Publish(batch[^1].Index + 1);
                     }
                     return Task.CompletedTask;

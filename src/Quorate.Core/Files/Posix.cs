@@ -9,6 +9,7 @@ static partial class Posix
     const string Library = "libc";
     const int CloseOnExec = 0x80000;
     const int Interrupted = 4;
+    const int HugePages = 14;
 
     // O_DIRECTORY is one of the few flags whose value differs between processors.
     static readonly int s_directory = RuntimeInformation.ProcessArchitecture
@@ -37,6 +38,9 @@ static partial class Posix
         }
     }
 
+    /// <summary>Asks for large pages. Only advice: a system that has none goes on without.</summary>
+    public static unsafe void AdviseHugePages(void* start, nuint length) => _ = MemoryAdvice(start, length, HugePages);
+
     static void Retry(Func<SafeFileHandle, int> call, SafeFileHandle file, string name)
     {
         while (call(file) != 0)
@@ -58,6 +62,9 @@ static partial class Posix
 
     [LibraryImport(Library, EntryPoint = "fdatasync", SetLastError = true)]
     private static partial int Fdatasync(SafeFileHandle file);
+
+    [LibraryImport(Library, EntryPoint = "madvise")]
+    private static unsafe partial int MemoryAdvice(void* start, nuint length, int advice);
 
     [LibraryImport(Library, EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int HardLink(string existing, string name);

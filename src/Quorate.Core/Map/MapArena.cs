@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using Microsoft.Win32.SafeHandles;
+using Quorate.Core.Files;
 
 namespace Quorate.Core.Map;
 
@@ -16,6 +18,7 @@ sealed unsafe class MapArena
 {
     const int ChunkBits = 15;
     const int ChunkBlocks = 1 << ChunkBits;
+    const int ChunksAtOnce = 8;
 
     // Number 0 stands for "no block".
     uint _end = 1;
@@ -28,10 +31,10 @@ sealed unsafe class MapArena
     nint[] _chunks = [];
 
     // Own the memory, also when the arena is forgotten instead of released.
-    readonly List<Chunk> _owned = [];
+    readonly List<Piece> _owned = [];
 
-    /// <summary>Bytes of native memory.</summary>
-    public long AllocatedBytes => Volatile.Read(ref _chunks).Length * (long)ChunkBlocks * MapBlock.Size;
+    /// <summary>Bytes of native memory that were ever written to.</summary>
+    public long AllocatedBytes => Volatile.Read(ref _chunks).Length == 0 ? 0 : _end * (long)MapBlock.Size;
 
     /// <summary>Blocks in use.</summary>
     public long UsedBlocks => _end - 1 - _freeCount;
@@ -55,7 +58,15 @@ sealed unsafe class MapArena
     {
         if (_freeCount > 0)
         {
-            return _free[--_freeCount];
+            var number = _free[--_freeCount];
+            if (_freeCount > 0 && Sse.IsSupported)
+            {
+                // The next one is asked for soon, and nobody has looked at it for long.
+                var next = (byte*)At(_free[_freeCount - 1]);
+                Sse.Prefetch0(next);
+                Sse.Prefetch0(next + MapBlock.Size - 1);
+            }
+            return number;
         }
         if (_end >> ChunkBits == _chunks.Length)
         {
@@ -102,31 +113,50 @@ sealed unsafe class MapArena
         }
     }
 
+    /// <summary>One chunk at first; many logs are small. Then several in one piece, for which the system may use large pages: every step down a large map goes
+    /// to another place, and small pages cost a look-up each.</summary>
     void AddChunk()
     {
-        var chunk = new Chunk();
-        _owned.Add(chunk);
-        Volatile.Write(ref _chunks, [.. _chunks, chunk.DangerousGetHandle()]);
+        var chunks = _chunks.Length == 0 ? 1 : ChunksAtOnce;
+        var piece = new Piece((nuint)chunks * ChunkBlocks * MapBlock.Size, hugePages: chunks > 1);
+        _owned.Add(piece);
+        var larger = new nint[_chunks.Length + chunks];
+        _chunks.CopyTo(larger, 0);
+        for (var i = 0; i < chunks; i++)
+        {
+            larger[_chunks.Length + i] = piece.DangerousGetHandle() + i * ChunkBlocks * MapBlock.Size;
+        }
+        Volatile.Write(ref _chunks, larger);
     }
 
     void FreeChunks()
     {
         _chunks = [];
-        foreach (var chunk in _owned)
+        foreach (var piece in _owned)
         {
-            chunk.Dispose();
+            piece.Dispose();
         }
         _owned.Clear();
     }
 
-    sealed class Chunk : SafeHandleZeroOrMinusOneIsInvalid
+    sealed class Piece : SafeHandleZeroOrMinusOneIsInvalid
     {
-        public Chunk()
-            : base(ownsHandle: true) => SetHandle((nint)NativeMemory.Alloc(ChunkBlocks, MapBlock.Size));
+        const nuint HugePage = 2 << 20;
+
+        public Piece(nuint size, bool hugePages)
+            : base(ownsHandle: true)
+        {
+            var start = NativeMemory.AlignedAlloc(size, HugePage);
+            SetHandle((nint)start);
+            if (hugePages)
+            {
+                Posix.AdviseHugePages(start, size);
+            }
+        }
 
         protected override bool ReleaseHandle()
         {
-            NativeMemory.Free((void*)handle);
+            NativeMemory.AlignedFree((void*)handle);
             return true;
         }
     }

@@ -37,10 +37,24 @@ sealed unsafe class MapHasher(MapBlocks blocks)
         _group[_leaves++] = (nint)edge;
     }
 
+    /// <summary>
+    /// Notes a marked edge on the way, which spares <see cref="HashChanged"/> the way down to it. All of one change must be noted, each edge once and where it stays.
+    /// </summary>
+    /// <param name="top">Depth of the edge's topmost node.</param>
+    public void Add(MapEdge* edge, int top)
+    {
+        var depth = top + edge->Steps;
+        _deepest = Math.Max(_deepest, depth);
+        _levels[depth].Add((nint)edge, top);
+    }
+
     /// <summary>Hashes the marked edges, which hang together from a root on.</summary>
     public void HashChanged(MapEdge* root)
     {
-        Note(root, 0);
+        if (_deepest < 0)
+        {
+            Note(root, 0);
+        }
         for (; _deepest >= 0; _deepest--)
         {
             ref var level = ref _levels[_deepest];
@@ -52,8 +66,21 @@ sealed unsafe class MapHasher(MapBlocks blocks)
         }
     }
 
-    /// <summary>Forgets leaves that were not hashed yet.</summary>
-    public void Clear() => _leaves = 0;
+    /// <summary>Forgets leaves that were not hashed yet, and what was noted.</summary>
+    public void Clear()
+    {
+        _leaves = 0;
+        Forget();
+    }
+
+    /// <summary>Forgets what was noted: edges are about to move. They stay marked.</summary>
+    public void Forget()
+    {
+        for (; _deepest >= 0; _deepest--)
+        {
+            _levels[_deepest].Clear(MaxKept);
+        }
+    }
 
     public void HashLeaves()
     {
@@ -72,12 +99,11 @@ sealed unsafe class MapHasher(MapBlocks blocks)
         {
             return;
         }
-        var depth = top + edge->Steps;
-        _deepest = Math.Max(_deepest, depth);
-        _levels[depth].Add((nint)edge, top);
+        Add(edge, top);
         var block = blocks.At(edge->Block);
-        Note(&block->Left, depth + 1);
-        Note(&block->Right, depth + 1);
+        var below = top + edge->Steps + 1;
+        Note(&block->Left, below);
+        Note(&block->Right, below);
     }
 
     void HashInners(ReadOnlySpan<(nint Edge, int Top)> group, int depth)

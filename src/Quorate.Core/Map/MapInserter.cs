@@ -20,9 +20,12 @@ public sealed unsafe partial class SparseMap
         readonly ReadOnlySpan<ulong> _words;
         readonly ReadOnlySpan<int> _order;
         readonly ulong _firstStaged;
+        readonly MapHasher? _hasher;
 
-        internal MapInserter(SparseMap map, ReadOnlySpan<MapInsertion> batch, MapOrder order)
+        /// <param name="hasher">Takes note of changed edges; null when others were changed before and not hashed yet.</param>
+        internal MapInserter(SparseMap map, ReadOnlySpan<MapInsertion> batch, MapOrder order, MapHasher? hasher)
         {
+            _hasher = hasher;
             _map = map;
             _arena = map._arena;
             _batch = batch;
@@ -86,6 +89,7 @@ public sealed unsafe partial class SparseMap
             }
             edge->SetNewest(Math.Max(block->Left.Newest, block->Right.Newest));
             edge->Hash = Sha256Digest.Zero;
+            _hasher?.Add(edge, depth);
         }
 
         /// <summary>Some of the run leave the edge's steps after the first <paramref name="taken"/>: a branching comes in there.</summary>
@@ -97,6 +101,12 @@ public sealed unsafe partial class SparseMap
             var isRight = old.StepsRight(taken);
             var moved = isRight ? &block->Right : &block->Left;
             *moved = old.Below(taken + 1);
+            var middle = FirstOnTheRight(start, end, depth + taken);
+            if (isRight ? middle == end : middle == start)
+            {
+                // Nothing is inserted there, but the hash was that of the nodes above, too.
+                _hasher?.Add(moved, depth + taken + 1);
+            }
             Fill(edge, depth, start, end);
         }
 

@@ -78,7 +78,7 @@ public sealed unsafe partial class SparseMap : IDisposable
     /// <summary>Published and staged keys. Writer only.</summary>
     public int StagedCount => _stagedCount;
 
-    /// <summary>Bytes of native memory that the map has taken.</summary>
+    /// <summary>Bytes of native memory that the map has written to.</summary>
     public long AllocatedBytes => _arena.AllocatedBytes;
 
     /// <summary>Blocks that hold something, replaced ones included. Writer only.</summary>
@@ -299,7 +299,10 @@ public sealed unsafe partial class SparseMap : IDisposable
             return;
         }
         _isBroken = true;
-        new MapInserter(this, batch, order).Run();
+        // Of one change the edges are known; what several leave is found from the root.
+        var isFirst = !Root->IsInner || Root->Hash != Sha256Digest.Zero;
+        _hasher.Forget();
+        new MapInserter(this, batch, order, isFirst ? _hasher : null).Run();
         // Inner nodes wait for somebody who asks for the root.
         _hasher.HashLeaves();
         _stagedCount = checked(_stagedCount + batch.Length);
