@@ -7,5 +7,4 @@ root=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 dotnet_required
 debian_install libsodium23
 (build_lock && dotnet_build "$root/bench/Quorate.Bench" -c Release && dotnet_build "$root/src/Quorate.Cli" -c Release) >&2
-cd "$root"
 exec dotnet "$root/artifacts/bin/Quorate.Bench/release/quorate-bench.dll" "$@"

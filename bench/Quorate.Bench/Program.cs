@@ -46,8 +46,13 @@ namespace Quorate.Bench
                     case "--json":
                         json = true;
                         break;
-                    case "--keep" when i + 1 < args.Length && !Path.Exists(args[i + 1]):
-                        keep = args[++i];
+                    case "--keep" when i + 1 < args.Length:
+                        keep = Path.GetFullPath(args[++i]);
+                        if (Path.Exists(keep))
+                        {
+                            Console.Error.WriteLine($"{keep} exists already; --keep makes a new state directory");
+                            return 1;
+                        }
                         break;
                     case "--runs" when i + 1 < args.Length && int.TryParse(args[i + 1], NumberStyles.None, null, out runs) && runs > 0:
                         i++;
