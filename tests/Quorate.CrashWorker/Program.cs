@@ -17,6 +17,7 @@ await using var log = await PublishedLog.OpenAsync(
         Identity = identity,
         Folder = state.PublishedFolder(identity.Id),
         SegmentBytes = 256 << 10,
+        ImageAfterEntries = 500,
         SignedState = args[1],
     },
     key,
@@ -28,6 +29,7 @@ await using var mirror = await MirroredLog.OpenAsync(
         Identity = identity,
         Folder = state.MirrorFolder(identity.Id),
         SegmentBytes = 256 << 10,
+        ImageAfterEntries = 500,
     },
     CancellationToken.None
 );

@@ -68,6 +68,7 @@ public static class LogChecker
             if (damage.Count == 0)
             {
                 report = report with { MissingValues = CheckUnheld(scan, checks, report.IsMirror, damage, cancellationToken) };
+                damage.AddRange(DerivedChecks.Run(scan, report, disk, cancellationToken));
             }
         }
         catch (LogDamagedException e)

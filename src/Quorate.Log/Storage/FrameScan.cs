@@ -92,6 +92,15 @@ sealed class FrameScan : IDisposable
         return _segments[number].Read(destination, offset);
     }
 
+    /// <summary>The frame whose payload begins at a position, which may be any number; null when no intact one does.</summary>
+    internal StoredFrame? ReadFrame(FramePosition payload)
+    {
+        var (number, offset) = WriteAheadSegment.Split(payload);
+        return payload.Value >= 0 && number < _segments.Length
+            ? FrameReader.ReadOne(_segments[number], offset - WriteAheadFormat.FrameHeaderSize, out _)
+            : null;
+    }
+
     /// <exception cref="LogDamagedException">There are not so many bytes.</exception>
     internal void ReadExactly(FramePosition position, Span<byte> destination)
     {

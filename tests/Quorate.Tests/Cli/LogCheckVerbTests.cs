@@ -75,6 +75,43 @@ public sealed class LogCheckVerbTests : IDisposable
         Assert.Contains(folder, error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Export_and_import_make_a_mirror_and_the_published_log_again()
+    {
+        var head = await PublishAsync();
+        Quorate.Crypto.Keys.KeyFiles.WritePrivate(_f["alice.key"], _log.Key);
+
+        Assert.Equal(0, (await _f.RunAsync("log", "export", _log.Folder, _f["export"])).Exit);
+        Assert.Equal(0, (await _f.RunAsync("log", "import", _f["export"], "--state", _f["state"])).Exit);
+        // The mirror that was just imported remembers its head.
+        var (exit, output, error) = await _f.RunAsync(
+            "log",
+            "import",
+            _f["export"],
+            "--state",
+            _f["state"],
+            "--publish",
+            _f["alice.key"],
+            "--known-head",
+            Path.Combine(_f["export"], "head"),
+            "--json"
+        );
+
+        Assert.True(exit == 0, error);
+        using var document = JsonDocument.Parse(output);
+        Assert.Equal(head.TreeSize, document.RootElement.GetProperty("entries").GetUInt64());
+        Assert.Equal(0, (await _f.RunAsync("log", "fsck", _f["state"])).Exit);
+    }
+
+    [Fact]
+    public async Task Import_of_what_is_no_export_ends_with_1()
+    {
+        Directory.CreateDirectory(_f["empty"]);
+        var (exit, _, error) = await _f.RunAsync("log", "import", _f["empty"], "--state", _f["state"]);
+        Assert.Equal(1, exit);
+        Assert.Contains("identity", error, StringComparison.Ordinal);
+    }
+
     async Task<LogHead> PublishAsync()
     {
         await using var log = await _log.OpenAsync();

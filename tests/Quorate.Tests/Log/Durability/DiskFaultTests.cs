@@ -17,7 +17,7 @@ public sealed class DiskFaultTests
     // Small, so that a few submits fill several segments.
     const int SegmentBytes = 1500;
 
-    static int Sequences => Environment.GetEnvironmentVariable("QUORATE_LONG_TESTS") == "1" ? 60 : 4;
+    static int Sequences => Environment.GetEnvironmentVariable("QUORATE_LONG_TESTS") == "1" ? 40 : 2;
 
     [Fact]
     public void A_published_log_keeps_what_it_acknowledged_when_the_disk_fails_at_any_call()
