@@ -7,7 +7,8 @@ namespace Quorate.Log;
 
 /// <summary>
 /// The file <c>identity</c> in a log's folder: protocol and public key, so that the folder alone can be checked. Nothing depends on it while a log is open;
-/// the log ID in every segment's header says whether it is right.
+/// the log ID in every segment's header says whether it is right. A portable directory has no segments, and heads do not sign for the protocol: there the last
+/// line shows a damaged one.
 /// </summary>
 static class LogIdentityFile
 {
@@ -26,7 +27,8 @@ static class LogIdentityFile
         }
     }
 
-    internal static string Format(LogIdentity identity) => $"{Magic}\nprotocol {identity.Protocol.Id}\nkey {identity.Key}\n";
+    internal static string Format(LogIdentity identity) =>
+        $"{Magic}\nprotocol {identity.Protocol.Id}\nkey {identity.Key}\nlog {identity.Id}\n";
 
     /// <summary>Null where there is no file, or none of ours.</summary>
     internal static LogIdentity? TryRead(string folder)
@@ -45,11 +47,20 @@ static class LogIdentityFile
     {
         var lines = Encoding.UTF8.GetString(bytes).Split('\n');
         return
-            lines is [Magic, ['p', 'r', 'o', 't', 'o', 'c', 'o', 'l', ' ', .. var protocol], ['k', 'e', 'y', ' ', .. var key], ""]
+            lines
+                is [
+                    Magic,
+                    ['p', 'r', 'o', 't', 'o', 'c', 'o', 'l', ' ', .. var protocol],
+                    ['k', 'e', 'y', ' ', .. var key],
+                    ['l', 'o', 'g', ' ', .. var log],
+                    "",
+                ]
             && Guid.TryParseExact(protocol, "D", out var id)
             && id.ToString("D") == protocol
             && Ed25519PublicKey.TryParse(key, out var parsed)
-            ? new LogIdentity(Protocol.TryFind(protocol, out var known) ? known : new Protocol(protocol, protocol), parsed)
+            && new LogIdentity(Protocol.TryFind(protocol, out var known) ? known : new Protocol(protocol, protocol), parsed) is var identity
+            && identity.Id.Text == log
+            ? identity
             : null;
     }
 }

@@ -181,7 +181,7 @@ public sealed class LogCheckerTests : IDisposable
     }
 
     [Fact]
-    public void TryParse_of_an_identity_file_accepts_only_what_Format_writes()
+    public void TryParse_of_an_identity_file_with_any_changed_byte_is_refused()
     {
         var text = LogIdentityFile.Format(_fixture.Identity);
         Assert.Equal(_fixture.Identity, LogIdentityFile.TryParse(System.Text.Encoding.UTF8.GetBytes(text)));
@@ -191,8 +191,7 @@ public sealed class LogCheckerTests : IDisposable
                 {
                     var bytes = System.Text.Encoding.UTF8.GetBytes(text);
                     bytes[change.Item1] = (byte)change.Item2;
-                    return LogIdentityFile.TryParse(bytes) is not { } read
-                        || System.Text.Encoding.UTF8.GetBytes(LogIdentityFile.Format(read)).AsSpan().SequenceEqual(bytes);
+                    return (byte)text[change.Item1] == change.Item2 || LogIdentityFile.TryParse(bytes) is null;
                 }
             )
             .QuickCheckThrowOnFailure();
