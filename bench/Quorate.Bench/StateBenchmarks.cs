@@ -16,6 +16,22 @@ static class StateBenchmarks
     {
         yield return new Benchmark("disk", "bytes on disk per entry, log of 1m", "B/entry", 700, HigherIsBetter: false, DiskAsync);
         yield return new Benchmark(
+            "disk-window10",
+            "bytes on disk per entry, log of 100k, 500 per Submit, history window 10 heads",
+            "B/entry",
+            900,
+            HigherIsBetter: false,
+            context => SmallBatchesAsync(context, new HistoryWindow(TimeSpan.Zero, 10))
+        );
+        yield return new Benchmark(
+            "disk-default",
+            "bytes on disk per entry, log of 100k, 500 per Submit, default history window",
+            "B/entry",
+            null,
+            HigherIsBetter: false,
+            context => SmallBatchesAsync(context, HistoryWindow.Default)
+        );
+        yield return new Benchmark(
             "reopen-clean-1m",
             "opening a log of 1m after a clean stop",
             "s",
@@ -72,11 +88,25 @@ static class StateBenchmarks
             }
         );
 
-    static async Task<IReadOnlyList<Sample>> DiskAsync(BenchContext context)
+    static async Task<IReadOnlyList<Sample>> DiskAsync(BenchContext context) => [BytesPerEntry(await CleanAsync(context), Entries)];
+
+    static async Task<IReadOnlyList<Sample>> SmallBatchesAsync(BenchContext context, HistoryWindow history)
     {
-        var files = new DirectoryInfo(await CleanAsync(context)).EnumerateFiles("*", SearchOption.AllDirectories);
-        return [new Sample((double)files.Sum(f => f.Length) / Entries, double.NaN)];
+        const int Few = 100_000;
+        using var key = StateChild.Key();
+        var folder = context.Workspace.Folder("disk");
+        await using (var log = await LogBenchmarks.OpenAsync(folder, key, history))
+        {
+            for (var first = 0; first < Few; first += 500)
+            {
+                await log.SubmitAsync(Workload.Items(first, 500), CancellationToken.None);
+            }
+        }
+        return [BytesPerEntry(folder, Few)];
     }
+
+    static Sample BytesPerEntry(string folder, int entries) =>
+        new((double)new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length) / entries, double.NaN);
 
     static async Task<IReadOnlyList<Sample>> ReopenAsync(BenchContext context, Func<BenchContext, Task<string>> prepare)
     {
