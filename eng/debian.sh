@@ -63,13 +63,14 @@ debian_install() {
         return 1
     fi
     echo "installing from Debian: $missing" >&2
-    # RUNLEVEL=1 keeps the only service among these packages, PostgreSQL's, and whatever they may pull in, from starting.
+    case " $missing " in
+        *" postgresql "*) postgres_without_cluster || return 1 ;;
+    esac
+    local failed=
     # shellcheck disable=SC2086 # a list of words
-    if ! apt_quietly install -y --no-install-recommends $missing; then
-        apt_quietly update || return 1
-        # shellcheck disable=SC2086
-        apt_quietly install -y --no-install-recommends $missing || return 1
-    fi
+    apt_install $missing || failed=1
+    [ ! -e "$postgres_defaults.quorate" ] || mv "$postgres_defaults.quorate" "$postgres_defaults"
+    [ -z "$failed" ] || return 1
     missing=$(need_missing "$@" | sort -u | tr '\n' ' ')
     [ -z "$missing" ] || {
         echo "still missing after the installation: $missing" >&2
@@ -77,6 +78,21 @@ debian_install() {
     }
 }
 
+# PostgreSQL's package makes a database cluster for the machine, which a service starts at the next boot. The tests want only its programs:
+# the setting of the package that decides so is changed for as long as the installation takes.
+postgres_defaults=/etc/postgresql-common/createcluster.conf
+postgres_without_cluster() {
+    apt_install postgresql-common || return 1
+    [ -e "$postgres_defaults.quorate" ] || cp -p "$postgres_defaults" "$postgres_defaults.quorate"
+    printf '\ncreate_main_cluster = false\n' >>"$postgres_defaults"
+}
+
+# apt_install PACKAGE… asks for fresh lists only when the ones at hand do not do.
+apt_install() {
+    apt_quietly install -y --no-install-recommends "$@" || { apt_quietly update && apt_quietly install -y --no-install-recommends "$@"; }
+}
+
+# RUNLEVEL=1 keeps services from starting.
 apt_quietly() {
     RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@" </dev/null >&2
 }

@@ -133,8 +133,9 @@ sealed class RunningProgram : IAsyncDisposable
         return await EndAsync();
     }
 
+    // The shell's own kill: a bare Debian has no program of that name.
     async Task SignalAsync(string signal) =>
-        (await RunAsync("kill", [$"-{signal}", _process.Id.ToString(CultureInfo.InvariantCulture)])).MustSucceed();
+        (await RunAsync("/bin/sh", ["-c", string.Create(CultureInfo.InvariantCulture, $"kill -{signal} {_process.Id}")])).MustSucceed();
 
     public async ValueTask DisposeAsync()
     {
