@@ -1,5 +1,6 @@
 using System.Text;
 using Quorate.Node.Configuration;
+using Quorate.Sources.Configuration;
 
 namespace Quorate.Fuzz.Targets;
 

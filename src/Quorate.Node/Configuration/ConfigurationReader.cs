@@ -1,8 +1,8 @@
 using System.Text;
 using Quorate.Crypto;
 using Quorate.Node.Configuration.Binding;
-using Quorate.Node.Configuration.Yaml;
 using Quorate.Node.Decisions;
+using Quorate.Sources.Configuration;
 
 namespace Quorate.Node.Configuration;
 

@@ -9,6 +9,7 @@ using Quorate.Node.Configuration;
 using Quorate.Node.Decisions;
 using Quorate.Node.Hosting;
 using Quorate.Node.Logs;
+using Quorate.Sources.Configuration;
 using Quorate.Trust;
 
 namespace Quorate.Node.Control;

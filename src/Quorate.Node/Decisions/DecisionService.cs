@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
+using Quorate.Sources.Configuration;
 using Quorate.Trust;
 
 namespace Quorate.Node.Decisions;

@@ -1,6 +1,7 @@
 using Quorate.Core;
 using Quorate.Log;
 using Quorate.Node.Configuration;
+using Quorate.Sources.Configuration;
 using Quorate.Trust;
 using Quorate.Trust.Engines;
 using Quorate.Trust.Rules;

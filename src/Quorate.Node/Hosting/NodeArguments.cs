@@ -1,3 +1,5 @@
+using Quorate.Sources.Configuration;
+
 namespace Quorate.Node.Hosting;
 
 /// <summary>The command line of <c>quorated</c>. So few options that a parser of our own is shorter than the use of another.</summary>
@@ -61,7 +63,7 @@ sealed record NodeArguments(string Configuration, bool CheckConfiguration, bool 
                     break;
                 case var text:
                     var known = new[] { "--config", "--check-config", "--version", "--help" };
-                    error = $"unknown argument '{text}'{Node.Configuration.Nearest.Hint(text, known)}";
+                    error = $"unknown argument '{text}'{Nearest.Hint(text, known)}";
                     return false;
             }
         }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Quorate.Node.Configuration;
+using Quorate.Sources.Configuration;
 
 namespace Quorate.Node.Hosting;
 

@@ -4,6 +4,7 @@ using Quorate.Core;
 using Quorate.Crypto;
 using Quorate.Crypto.Keys;
 using Quorate.Node.Configuration;
+using Quorate.Sources.Configuration;
 
 namespace Quorate.Node.Hosting;
 

@@ -1,5 +1,6 @@
 using Quorate.Core;
 using Quorate.Node.Configuration;
+using Quorate.Sources.Configuration;
 using Quorate.Trust;
 using Quorate.Trust.Engines;
 using Xunit;

@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Quorate.Crypto;
 using Quorate.Node.Configuration;
+using Quorate.Sources.Configuration;
 using Xunit;
 
 namespace Quorate.Tests.Node;

@@ -4,6 +4,7 @@ using Quorate.Crypto.Keys;
 using Quorate.Log.Storage;
 using Quorate.Node.Configuration;
 using Quorate.Node.Hosting;
+using Quorate.Sources.Configuration;
 using Quorate.Testing;
 using Xunit;
 

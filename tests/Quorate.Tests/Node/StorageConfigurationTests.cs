@@ -1,4 +1,5 @@
 using Quorate.Node.Configuration;
+using Quorate.Sources.Configuration;
 using Xunit;
 
 namespace Quorate.Tests.Node;

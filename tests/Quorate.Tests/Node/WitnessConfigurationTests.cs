@@ -2,6 +2,7 @@ using Quorate.Crypto;
 using Quorate.Crypto.Notes;
 using Quorate.Log.Witnessing;
 using Quorate.Node.Configuration;
+using Quorate.Sources.Configuration;
 using Quorate.Testing;
 using Xunit;
 

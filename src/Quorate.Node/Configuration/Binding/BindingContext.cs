@@ -1,6 +1,6 @@
 using Quorate.Core;
 using Quorate.Crypto;
-using Quorate.Node.Configuration.Yaml;
+using Quorate.Sources.Configuration;
 
 namespace Quorate.Node.Configuration.Binding;
 

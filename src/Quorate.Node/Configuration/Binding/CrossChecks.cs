@@ -1,5 +1,5 @@
 using Quorate.Crypto;
-using Quorate.Node.Configuration.Yaml;
+using Quorate.Sources.Configuration;
 
 namespace Quorate.Node.Configuration.Binding;
 

@@ -1,4 +1,4 @@
-using Quorate.Node.Configuration.Yaml;
+using Quorate.Sources.Configuration;
 
 namespace Quorate.Node.Configuration.Binding;
 

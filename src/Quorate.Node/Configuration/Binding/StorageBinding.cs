@@ -1,4 +1,5 @@
 using Quorate.Postgres;
+using Quorate.Sources.Configuration;
 
 namespace Quorate.Node.Configuration.Binding;
 

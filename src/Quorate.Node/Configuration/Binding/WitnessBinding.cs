@@ -1,7 +1,7 @@
 using Quorate.Crypto.Notes;
 using Quorate.Log.Tiles;
 using Quorate.Log.Witnessing;
-using Quorate.Node.Configuration.Yaml;
+using Quorate.Sources.Configuration;
 
 namespace Quorate.Node.Configuration.Binding;
 

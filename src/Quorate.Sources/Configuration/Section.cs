@@ -1,6 +1,4 @@
-using Quorate.Node.Configuration.Yaml;
-
-namespace Quorate.Node.Configuration.Binding;
+namespace Quorate.Sources.Configuration;
 
 delegate bool TryParse<T>(string text, out T value);
 

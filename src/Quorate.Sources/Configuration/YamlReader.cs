@@ -1,7 +1,7 @@
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
-namespace Quorate.Node.Configuration.Yaml;
+namespace Quorate.Sources.Configuration;
 
 /// <summary>
 /// Reads the subset of YAML that a configuration needs: mappings with plain keys, lists and scalars. Anchors, aliases, tags, several

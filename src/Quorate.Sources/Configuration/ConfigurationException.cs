@@ -1,6 +1,6 @@
 using System.Collections.ObjectModel;
 
-namespace Quorate.Node.Configuration;
+namespace Quorate.Sources.Configuration;
 
 /// <summary>One thing that is wrong with a configuration file.</summary>
 /// <param name="File">As the user named it.</param>

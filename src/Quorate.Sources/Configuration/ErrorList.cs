@@ -1,6 +1,4 @@
-using Quorate.Node.Configuration.Yaml;
-
-namespace Quorate.Node.Configuration;
+namespace Quorate.Sources.Configuration;
 
 /// <summary>Collects what is wrong, so that one run shows everything and not only the first error.</summary>
 sealed class ErrorList(string file)

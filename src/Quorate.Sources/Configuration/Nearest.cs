@@ -1,4 +1,4 @@
-namespace Quorate.Node.Configuration;
+namespace Quorate.Sources.Configuration;
 
 /// <summary>Finds what somebody probably meant.</summary>
 static class Nearest

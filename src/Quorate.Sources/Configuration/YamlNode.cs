@@ -1,4 +1,4 @@
-namespace Quorate.Node.Configuration.Yaml;
+namespace Quorate.Sources.Configuration;
 
 /// <summary>A place in the file, both counted from 1.</summary>
 readonly record struct Place(int Line, int Column);
