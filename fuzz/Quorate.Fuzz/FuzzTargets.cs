@@ -38,6 +38,8 @@ public static class FuzzTargets
         new NixClaimTarget(),
         new NarInfoTarget(),
         new NixSettingsTarget(),
+        new DerivationTarget(),
+        new ResolvedInputHashTarget(),
         new LogFrameTarget(),
         new WriteAheadFileTarget(),
         new StateImageTarget(),

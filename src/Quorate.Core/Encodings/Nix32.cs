@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Quorate.Core.Encodings;
 
 /// <summary>
@@ -8,12 +10,26 @@ public static class Nix32
 {
     const string Alphabet = "0123456789abcdfghijklmnpqrsvwxyz";
 
+    static ReadOnlySpan<byte> AlphabetBytes => "0123456789abcdfghijklmnpqrsvwxyz"u8;
+
     public static int TextLength(int bytes) => (bytes * 8 + 4) / 5;
 
     public static string Encode(ReadOnlySpan<byte> bytes)
     {
+        var text = new byte[TextLength(bytes.Length)];
+        Encode(bytes, text);
+        return Encoding.ASCII.GetString(text);
+    }
+
+    /// <summary>The same as ASCII bytes.</summary>
+    /// <param name="text">Exactly <see cref="TextLength"/> bytes.</param>
+    public static void Encode(ReadOnlySpan<byte> bytes, Span<byte> text)
+    {
         var length = TextLength(bytes.Length);
-        var text = new char[length];
+        if (text.Length != length)
+        {
+            throw new ArgumentException($"the text has {length} bytes, not {text.Length}", nameof(text));
+        }
         for (var n = length - 1; n >= 0; n--)
         {
             var bit = n * 5;
@@ -24,9 +40,8 @@ public static class Nix32
             {
                 value |= bytes[index + 1] << (8 - shift);
             }
-            text[length - 1 - n] = Alphabet[value & 31];
+            text[length - 1 - n] = AlphabetBytes[value & 31];
         }
-        return new string(text);
     }
 
     /// <summary>False unless <paramref name="text"/> is the canonical text of exactly the destination's number of bytes.</summary>
