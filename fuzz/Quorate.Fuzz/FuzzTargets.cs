@@ -12,6 +12,7 @@ public static class FuzzTargets
         new StrictBase64Target(),
         new Nix32Target(),
         new MapEntryJsonTarget(),
+        new MapRuleTarget(),
         new MapProofTarget(),
         new MapImageTarget(),
         new MerkleProofTarget(),

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Quorate.Core.Map;
 
 namespace Quorate.Core;
 
@@ -12,7 +13,13 @@ public sealed record Protocol(string Id, string Name)
     /// <summary>Output store path → NAR hash, size and references.</summary>
     public static Protocol Nix { get; } = new("5138a791-8d00-4182-96bc-f1f2688cdde2", "nix");
 
-    public static IReadOnlyList<Protocol> Known { get; } = [Nix, Test];
+    /// <summary>Resolved derivation → signed build trace claim.</summary>
+    public static Protocol NixTrace { get; } = new("a33a032d-66e1-4a5d-9749-5e0e8289c8bf", "nix-trace") { MapRule = MapRule.AllClaims };
+
+    public static IReadOnlyList<Protocol> Known { get; } = [Nix, NixTrace, Test];
+
+    /// <summary>What the map of its logs says of a key.</summary>
+    public MapRule MapRule { get; init; } = MapRule.FirstValue;
 
     /// <summary>Finds a registered protocol by UUID or by name.</summary>
     public static bool TryFind(string idOrName, [NotNullWhen(true)] out Protocol? protocol)

@@ -6,7 +6,7 @@ namespace Quorate.Log;
 /// <summary>One entry of the log. The leaf hash is H(0x00 ‖ key ‖ ":" ‖ value digest).</summary>
 public sealed record LogEntry(ulong Index, ReadOnlyMemory<byte> Key, Sha256Digest ValueDigest, Sha256Digest LeafHash);
 
-/// <summary>What the map under one head says of one key. <paramref name="Value"/> is the MapEntry JSON, empty when the key is absent.</summary>
+/// <summary>What the map under one head says of one key. <paramref name="Value"/> is what <see cref="MapRule"/> writes, empty when the key is absent.</summary>
 public sealed record MapAnswer(ReadOnlyMemory<byte> Value, MapProof Proof);
 
 /// <summary>
@@ -42,7 +42,10 @@ public interface ILogView
     /// <summary>Looks a key up under one of the heads of the history window. Null when the map root is unknown or has left the window.</summary>
     MapAnswer? MapValue(ReadOnlySpan<byte> key, Sha256Digest mapRoot);
 
-    /// <summary>All entries under a key in log order: the first is the builder's vote, later ones are self-divergences. Empty when there is none.</summary>
+    /// <summary>
+    /// All entries under a key in log order. Where the protocol lets the first value count it is the builder's vote, and later ones are self-divergences; else these are the
+    /// entries that count. Empty when there is none.
+    /// </summary>
     IReadOnlyList<LogEntry> EntriesOf(ReadOnlySpan<byte> key);
 
     /// <summary>Keys of protocol <c>nix</c> whose store path begins with this 32-character hash part. Empty for other protocols.</summary>
@@ -61,7 +64,7 @@ public readonly record struct SubmitItem(ReadOnlyMemory<byte> Key, ReadOnlyMemor
 /// <summary>What became of a Submit. Everything new in it is covered by <paramref name="Head"/>.</summary>
 /// <param name="Added">Entries appended.</param>
 /// <param name="Duplicates">Items that the log already held, and were left out.</param>
-/// <param name="Divergences">Items whose key already had a different value.</param>
+/// <param name="Divergences">Items whose key already had a different value, where only the first one counts.</param>
 public sealed record SubmitResult(LogHead Head, int Added, int Duplicates, IReadOnlyList<SelfDivergence> Divergences);
 
 /// <summary>A builder gave a second, different value for a key.</summary>
@@ -92,7 +95,10 @@ public interface IPublishedLog : ILogView
 }
 
 /// <summary>An item cannot be logged: key or value over the limit.</summary>
-public sealed class LogInputException(string message) : ArgumentException(message);
+public class LogInputException(string message) : ArgumentException(message);
+
+/// <summary>A key has as many claims as its protocol's map can name. Nothing of the submit was logged.</summary>
+public sealed class LogKeyFullException(string message) : LogInputException(message);
 
 /// <summary>The sequencer's queue is full.</summary>
 public sealed class LogOverloadedException(string message) : InvalidOperationException(message);

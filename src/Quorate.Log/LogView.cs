@@ -14,7 +14,7 @@ namespace Quorate.Log;
 /// </summary>
 public abstract partial class LogView : ILogView
 {
-    /// <summary><see cref="EntriesOf"/> gives no more self-divergences of a key: a hostile log may consist of nothing else.</summary>
+    /// <summary><see cref="EntriesOf"/> gives no more later entries of a key: a hostile log may consist of nothing else.</summary>
     public const int MaxLaterEntries = 1000;
 
     readonly bool _isMirror;
@@ -204,7 +204,7 @@ public abstract partial class LogView : ILogView
                 {
                     try
                     {
-                        return map.TryFind(ShortSha256.Hash(key), out var first) ? first : null;
+                        return map.TryFind(ShortSha256.Hash(key), out var named) ? State.FirstOf(named) : null;
                     }
                     catch (MapDamagedException e)
                     {
@@ -234,7 +234,7 @@ public abstract partial class LogView : ILogView
         try
         {
             var proof = map.Prove(ShortSha256.Hash(key), out var found);
-            var value = found is { } index ? MapEntryJson.Write(State.Reader.ValueDigest(index), index) : [];
+            var value = found is { } named ? State.MapValue(named) : [];
             return SparseMapProof.Verify(proof, mapRoot, key, value) is Verification.Rejected wrong
                 ? throw MapDamaged(wrong.Detail)
                 : new MapAnswer(value, proof);

@@ -157,7 +157,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
 
     void Keep(Misbehaviour found)
     {
-        MisbehaviourStore.Write(Path.Combine(_options.Folder, MisbehaviourStore.FileName), found, Identity.Key);
+        MisbehaviourStore.Write(Path.Combine(_options.Folder, MisbehaviourStore.FileName), found, Identity);
         _misbehaviour = found;
     }
 
@@ -169,7 +169,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
             ? throw new LogDamagedException(
                 $"{old} says that an earlier version caught the log misbehaving; whoever removes it trusts the log again"
             )
-            : MisbehaviourStore.Read(Path.Combine(options.Folder, MisbehaviourStore.FileName), options.Identity.Key);
+            : MisbehaviourStore.Read(Path.Combine(options.Folder, MisbehaviourStore.FileName), options.Identity);
     }
 
     async Task RetryMissingAsync(ValueFetcher fetcher, MirrorLimits limits, CancellationToken cancellationToken)

@@ -19,6 +19,25 @@ sealed class MapEntryJsonTarget : IFuzzTarget
     }
 }
 
+sealed class MapRuleTarget : IFuzzTarget
+{
+    public string Name => "map-rule";
+
+    public IEnumerable<byte[]> Seeds =>
+        [
+            MapRule.AllClaims.Write([new MapClaim(TreeHash.EmptyRoot, 0)]),
+            MapRule.AllClaims.Write([new MapClaim(TreeHash.EmptyRoot, 0), new MapClaim(Sha256Digest.Zero, ulong.MaxValue)]),
+        ];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        if (MapRule.AllClaims.TryParse(input, out var claims))
+        {
+            FuzzException.ThrowUnless(input.SequenceEqual(MapRule.AllClaims.Write(claims)), "accepted claims are not canonical");
+        }
+    }
+}
+
 /// <summary>
 /// Mutated proofs never verify anything but the truth. Input: number of side nodes (2 bytes), mask length (1), whether there is a foreign
 /// leaf (1), mask, leaf (65), side nodes (32 each).

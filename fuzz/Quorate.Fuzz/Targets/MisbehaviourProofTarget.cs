@@ -48,7 +48,13 @@ sealed class MisbehaviourProofTarget : IFuzzTarget
         {
             var record = MisbehaviourProof.Parse(input, out var key);
             FuzzException.ThrowUnless(input.SequenceEqual(MisbehaviourProof.Write(record, key)), "accepted proof is not canonical");
-            FuzzException.ThrowUnless(!record.Verify(s_key.PublicKey).IsVerified, "honest heads were convicted");
+            foreach (var protocol in Protocol.Known)
+            {
+                FuzzException.ThrowUnless(
+                    !record.Verify(new LogIdentity(protocol, s_key.PublicKey)).IsVerified,
+                    "honest heads were convicted"
+                );
+            }
         }
         catch (MalformedException)
         {

@@ -2,8 +2,10 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Text;
 using Quorate.Cli.Rendering;
+using Quorate.Core;
 using Quorate.Core.Files;
 using Quorate.Crypto.Notes;
+using Quorate.Log;
 using Quorate.Log.Auditing;
 using Quorate.Sources.Tiles;
 
@@ -35,6 +37,11 @@ static class LogAuditCommand
         };
         var workers = new Option<int?>("--workers") { Description = "Objects to read at once", HelpName = "N" };
         var map = new Option<bool>("--map") { Description = "Quorate logs: rebuild the map, too (about 200 bytes of memory per key)" };
+        var protocol = new Option<string?>("--protocol")
+        {
+            Description = "With --map, of a log whose address does not tell its ID: its protocol (default nix)",
+            HelpName = "NAME",
+        };
         var json = CommandLine.Json();
         var command = new Command("audit", "Check a tile log completely: every entry, every hash, every signature")
         {
@@ -43,6 +50,7 @@ static class LogAuditCommand
             state,
             workers,
             map,
+            protocol,
             json,
         };
         command.Teach(
@@ -69,7 +77,7 @@ static class LogAuditCommand
                 {
                     Key = verifier,
                     Workers = count,
-                    Map = parse.GetValue(map),
+                    Map = parse.GetValue(map) ? ProtocolOf(parse.GetValue(protocol), place, verifier).MapRule : null,
                     From = file?.Read(verifier),
                     Reached = file is null ? null : file.Reached,
                     Progress = meter.Show,
@@ -91,6 +99,14 @@ static class LogAuditCommand
         );
         return command;
     }
+
+    /// <summary>The key and the log's ID, which is in its address or origin, tell the protocol.</summary>
+    static Protocol ProtocolOf(string? named, string place, NoteVerifierKey key) =>
+        named is not null
+            ? LogFolderOptions.FindProtocol(named)
+            : Protocol.Known.FirstOrDefault(p =>
+                key.Key is { } log && $"{key.Name} {place}".Contains(LogId.Compute(p, log).Text, StringComparison.Ordinal)
+            ) ?? Protocol.Nix;
 
     static async Task<int> ReportAsync(CliHost host, AuditOutcome outcome, bool json)
     {

@@ -10,7 +10,7 @@ namespace Quorate.Cli.Commands;
 static class LogFolderOptions
 {
     public static Option<string?> Protocol() =>
-        new("--protocol") { Description = "Of a folder that does not say it: nix, test, or a UUID", HelpName = "NAME" };
+        new("--protocol") { Description = "Of a folder that does not say it: nix, nix-trace, test, or a UUID", HelpName = "NAME" };
 
     public static Option<string?> Key() =>
         new("--key") { Description = "Of a folder that does not say it: the log's public key, 32 bytes in base64", HelpName = "BASE64" };
@@ -25,14 +25,16 @@ static class LogFolderOptions
         {
             throw new CliException("--protocol and --key belong together");
         }
-        if (!Core.Protocol.TryFind(protocol, out var found))
-        {
-            throw new CliException($"unknown protocol '{protocol}'; known: {string.Join(", ", Core.Protocol.Known.Select(p => p.Name))}");
-        }
         return Ed25519PublicKey.TryParse(key, out var parsed)
-            ? new LogIdentity(found, parsed)
+            ? new LogIdentity(FindProtocol(protocol), parsed)
             : throw new CliException("--key: not the base64 of 32 bytes");
     }
+
+    /// <summary>A registered protocol by name or UUID.</summary>
+    public static Core.Protocol FindProtocol(string protocol) =>
+        Core.Protocol.TryFind(protocol, out var found)
+            ? found
+            : throw new CliException($"unknown protocol '{protocol}'; known: {string.Join(", ", Core.Protocol.Known.Select(p => p.Name))}");
 }
 
 /// <summary>Percent of the bytes checked, on standard error of a terminal.</summary>

@@ -94,8 +94,13 @@ static class MisbehaviourCommands
             Required = true,
             HelpName = "BASE64",
         };
+        var protocol = new Option<string?>("--protocol")
+        {
+            Description = "The log's protocol (default nix): it tells what its map says of a key",
+            HelpName = "NAME",
+        };
         var json = CommandLine.Json();
-        var command = new Command("verify", "Check a proof, with nothing but the log's key") { file, key, json };
+        var command = new Command("verify", "Check a proof, with nothing but the log's key") { file, key, protocol, json };
         command.Teach(
             "Needs no node and no network. Exit status: 0 the log contradicted itself, 2 the file proves nothing, 1 the file cannot be read.",
             "quorate log misbehaviour verify bob.proof --key 2uy8gNIOYEewTiV7iB7cUxBGpXxQtdlFepFoRvJTCJo="
@@ -106,7 +111,10 @@ static class MisbehaviourCommands
             {
                 throw new CliException("--key: not the base64 of 32 bytes");
             }
-            var (record, result) = Check(parse.GetRequiredValue(file), parsed);
+            var (record, result) = Check(
+                parse.GetRequiredValue(file),
+                new LogIdentity(LogFolderOptions.FindProtocol(parse.GetValue(protocol) ?? Protocol.Nix.Name), parsed)
+            );
             var rejected = result as Verification.Rejected;
             if (parse.GetValue(json))
             {
@@ -126,7 +134,7 @@ static class MisbehaviourCommands
         return command;
     }
 
-    static (Misbehaviour? Record, Verification Result) Check(string path, Ed25519PublicKey key)
+    static (Misbehaviour? Record, Verification Result) Check(string path, LogIdentity log)
     {
         if (new FileInfo(path) is { Exists: true, Length: > MisbehaviourProof.MaxBytes })
         {
@@ -135,7 +143,7 @@ static class MisbehaviourCommands
         try
         {
             var record = MisbehaviourProof.Parse(File.ReadAllBytes(path), out _);
-            return (record, record.Verify(key));
+            return (record, record.Verify(log));
         }
         catch (MalformedException e)
         {

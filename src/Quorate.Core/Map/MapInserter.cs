@@ -21,11 +21,13 @@ public sealed unsafe partial class SparseMap
         readonly ReadOnlySpan<int> _order;
         readonly ulong _firstStaged;
         readonly MapHasher? _hasher;
+        readonly bool _replaces;
 
         /// <param name="hasher">Takes note of changed edges; null when others were changed before and not hashed yet.</param>
-        internal MapInserter(SparseMap map, ReadOnlySpan<MapInsertion> batch, MapOrder order, MapHasher? hasher)
+        /// <param name="replaces">Whether paths may be in the map already.</param>
+        internal MapInserter(SparseMap map, ReadOnlySpan<MapInsertion> batch, MapOrder order, MapHasher? hasher, bool replaces)
         {
-            _hasher = hasher;
+            (_hasher, _replaces) = (hasher, replaces);
             _map = map;
             _arena = map._arena;
             _batch = batch;
@@ -62,15 +64,20 @@ public sealed unsafe partial class SparseMap
             }
             else if (end - start == 1)
             {
-                ref readonly var only = ref _batch[_order[start]];
-                *edge = MapEdge.Leaf(_words[start], (uint)only.Index);
-                _map._hasher.AddLeaf(edge, in only.PathField, in only.ValueHashField);
+                SetLeaf(edge, start);
             }
             else
             {
                 *edge = NewBranching(depth, Common(start, end), start);
                 Fill(edge, depth, start, end);
             }
+        }
+
+        void SetLeaf(MapEdge* edge, int position)
+        {
+            ref readonly var only = ref _batch[_order[position]];
+            *edge = MapEdge.Leaf(_words[position], (uint)only.Index);
+            _map._hasher.AddLeaf(edge, in only.PathField, in only.ValueHashField);
         }
 
         /// <summary>Divides the run between the two sides of the edge's block, which staging took.</summary>
@@ -127,7 +134,13 @@ public sealed unsafe partial class SparseMap
                 common = Math.Min(MapPath.CommonBits(in path, in Path(start)), Common(start, end));
                 if (common == MaxDepth)
                 {
-                    throw new ArgumentException($"the path {path} is in the map already");
+                    if (!_replaces)
+                    {
+                        throw new ArgumentException($"the path {path} is in the map already");
+                    }
+                    SetLeaf(edge, start);
+                    _map._replaced++;
+                    return;
                 }
                 isRight = MapPath.Bit(in path, Math.Min(common, depth + MapEdge.MaxSteps));
             }

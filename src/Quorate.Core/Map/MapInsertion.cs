@@ -2,7 +2,7 @@ using Quorate.Core.Hashing;
 
 namespace Quorate.Core.Map;
 
-/// <summary>One key to add to the map.</summary>
+/// <summary>One key to add to the map, or to change in it.</summary>
 public readonly record struct MapInsertion
 {
     // Fields, so that the trie can refer to them instead of copying.
@@ -15,10 +15,10 @@ public readonly record struct MapInsertion
     /// <summary>SHA-256 of the key.</summary>
     public Sha256Digest Path => PathField;
 
-    /// <summary>SHA-256 of the <see cref="MapEntryJson"/>.</summary>
+    /// <summary>SHA-256 of what <see cref="MapRule"/> writes.</summary>
     public Sha256Digest ValueHash => ValueHashField;
 
-    /// <summary>The log index that the entry names.</summary>
+    /// <summary>The largest log index that the value names.</summary>
     public ulong Index { get; }
 
     /// <summary>The insertion that makes <paramref name="key"/> point at log entry <paramref name="index"/>.</summary>

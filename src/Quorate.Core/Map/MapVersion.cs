@@ -44,7 +44,7 @@ public class MapVersion
     }
 
     /// <summary>
-    /// The map as it was when the log had <paramref name="treeSize"/> entries: only keys whose index is smaller. Takes time and memory for the newer
+    /// The map as it was when the log had <paramref name="treeSize"/> entries: without keys, and values of keys, whose index is not smaller. Takes time and memory for the newer
     /// keys, and keeps this version open until it is disposed of. Null when this version is closed.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The map was disposed of.</exception>
@@ -155,8 +155,8 @@ public sealed class HistoricMap : MapVersion, IDisposable
     internal HistoricMap(MapVersion newer, MapArena overlay, IMapLeaves leaves, MapEdge root, int count, ulong treeSize)
         : base(new MapBlocks(newer.Blocks.Arena, overlay), leaves, root, count, treeSize) => _newer = newer;
 
-    /// <summary>Keys of the newer version that are left out.</summary>
-    public int NewerKeys => _newer.Count - Count;
+    /// <summary>Keys of the newer version that are left out, or had another value.</summary>
+    public required int NewerKeys { get; init; }
 
     /// <summary>Refuses new readers. What the map holds goes with the last one inside.</summary>
     public void Dispose()

@@ -41,6 +41,7 @@ public sealed unsafe partial class SparseMap : IDisposable
     MapVersion _published;
     int _stagedCount;
     uint _stagedBlocks;
+    int _replaced;
     bool _isBroken;
     bool _disposed;
 
@@ -148,7 +149,21 @@ public sealed unsafe partial class SparseMap : IDisposable
         {
             throw new ArgumentException("a path occurs twice in the batch", nameof(batch));
         }
-        InsertOrdered(batch, order);
+        InsertOrdered(batch, order, replaces: false);
+    }
+
+    /// <summary>Adds a batch like <see cref="Insert"/>; paths that are in the map already get the new value and index.</summary>
+    /// <exception cref="ArgumentException">A path is twice in the batch, or its index is not larger than every published one or over the limit.</exception>
+    public void Put(ReadOnlySpan<MapInsertion> batch)
+    {
+        ThrowUnlessUsable();
+        CheckIndexes(batch);
+        var order = new MapOrder(batch);
+        if (order.HasDuplicates)
+        {
+            throw new ArgumentException("a path occurs twice in the batch", nameof(batch));
+        }
+        InsertOrdered(batch, order, replaces: true);
     }
 
     /// <summary>
@@ -195,7 +210,7 @@ public sealed unsafe partial class SparseMap : IDisposable
             }
             order = new MapOrder(fresh.AsSpan(0, count));
         }
-        InsertOrdered(fresh.AsSpan(0, count), order);
+        InsertOrdered(fresh.AsSpan(0, count), order, replaces: false);
     }
 
     /// <summary>The log indexes of published and staged paths, or <see cref="Absent"/>: faster than one by one. Writer only.</summary>
@@ -292,7 +307,7 @@ public sealed unsafe partial class SparseMap : IDisposable
         }
     }
 
-    void InsertOrdered(ReadOnlySpan<MapInsertion> batch, MapOrder order)
+    void InsertOrdered(ReadOnlySpan<MapInsertion> batch, MapOrder order, bool replaces)
     {
         if (batch.IsEmpty)
         {
@@ -302,10 +317,11 @@ public sealed unsafe partial class SparseMap : IDisposable
         // Of one change the edges are known; what several leave is found from the root.
         var isFirst = !Root->IsInner || Root->Hash != Sha256Digest.Zero;
         _hasher.Forget();
-        new MapInserter(this, batch, order, isFirst ? _hasher : null).Run();
+        _replaced = 0;
+        new MapInserter(this, batch, order, isFirst ? _hasher : null, replaces).Run();
         // Inner nodes wait for somebody who asks for the root.
         _hasher.HashLeaves();
-        _stagedCount = checked(_stagedCount + batch.Length);
+        _stagedCount = checked(_stagedCount + batch.Length - _replaced);
         _isBroken = false;
     }
 

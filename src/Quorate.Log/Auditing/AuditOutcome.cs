@@ -1,3 +1,4 @@
+using Quorate.Core.Map;
 using Quorate.Log.Tiles;
 
 namespace Quorate.Log.Auditing;
@@ -11,8 +12,10 @@ public sealed record AuditOptions
     /// <summary>Objects that are read and hashed at once.</summary>
     public int Workers { get; init; } = Environment.ProcessorCount;
 
-    /// <summary>Also rebuild the map of a Quorate log and compare its root with every head's; about 100 bytes of memory for each key.</summary>
-    public bool Map { get; init; }
+    /// <summary>
+    /// Also rebuild the map of a Quorate log by this rule, which is its protocol's, and compare its root with every head's; about 200 bytes of memory for each key.
+    /// </summary>
+    public MapRule? Map { get; init; }
 
     /// <summary>What an earlier audit of the same log reached; null to begin at the first entry.</summary>
     public AuditState? From { get; init; }

@@ -39,11 +39,11 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
                 return outcome;
             }
             _heads = await HeadAudit.OpenAsync(source, options.Key.Key, cancellationToken);
-            if (options.Map && _heads is null)
+            if (options.Map is not null && _heads is null)
             {
                 throw new TileSourceException("the log serves no heads, so that there is no map root to compare with");
             }
-            using var map = options.Map ? new MapAudit() : null;
+            using var map = options.Map is { } rule ? new MapAudit(rule) : null;
             _map = map;
             _workers = [.. Enumerable.Range(0, Math.Max(1, options.Workers)).Select(_ => new TileWorker(source, _heads is not null))];
             await RunWindowsAsync(cancellationToken);
@@ -114,7 +114,7 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
             }
         }
         // A map is built from the first entry on. An audit that was interrupted may have come further than this checkpoint.
-        if (!options.Map && from.Tower.Tiles * TileNumber.FullWidth <= _checkpoint.Size)
+        if (options.Map is null && from.Tower.Tiles * TileNumber.FullWidth <= _checkpoint.Size)
         {
             _tower = from.Tower;
             _start = _tower.Tiles * TileNumber.FullWidth;

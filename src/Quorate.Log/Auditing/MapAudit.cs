@@ -1,49 +1,43 @@
-using System.Runtime.InteropServices;
 using Quorate.Core;
 using Quorate.Core.Hashing;
 using Quorate.Core.Map;
+using Quorate.Log.Checking;
 using Quorate.Log.Tiles;
 
 namespace Quorate.Log.Auditing;
 
-/// <summary>Rebuilds the map of a Quorate log from its entries: the first value of a key wins.</summary>
-sealed class MapAudit : IMapLeaves, IDisposable
+/// <summary>Rebuilds the map of a Quorate log from its entries, which several workers note.</summary>
+sealed class MapAudit(MapRule rule) : IDisposable
 {
     const int ChunkSize = 1 << 14;
 
-    readonly SparseMap _map;
-    readonly List<Leaf[]> _leaves = [];
-    readonly HashSet<Sha256Digest> _inBatch = [];
-    readonly List<MapInsertion> _batch = [];
-    ulong _count;
+    readonly CheckedMap _map = new(rule);
 
-    internal MapAudit() => _map = new SparseMap(this, budget: 0);
+    // Those that the map has taken are null.
+    readonly List<Noted[]?> _noted = [];
+    ulong _count;
 
     /// <summary>The root of the map over the first <paramref name="size"/> entries, which must have been noted.</summary>
     internal Sha256Digest RootAt(ulong size)
     {
-        for (; _count < size; _count++)
+        while (_count < size)
         {
-            ref readonly var leaf = ref At(_count);
-            if (!_map.TryFindStaged(leaf.Path, out _) && _inBatch.Add(leaf.Path))
+            ref readonly var entry = ref At(_count);
+            _map.Add(entry.Path, entry.Digest, _count++);
+            if (_count % ChunkSize == 0)
             {
-                _batch.Add(new MapInsertion(leaf.Path, leaf.ValueHash, _count));
+                _noted[(int)(_count / ChunkSize) - 1] = null;
             }
         }
-        _map.Insert(CollectionsMarshal.AsSpan(_batch));
-        _batch.Clear();
-        _inBatch.Clear();
-        var root = _map.StagedRoot;
-        _map.Publish(size);
-        return root;
+        return _map.Root();
     }
 
     /// <summary>Makes room for entries, so that <see cref="Note"/> can be called for them by several workers.</summary>
     internal void Reserve(ulong size)
     {
-        while ((ulong)_leaves.Count * ChunkSize < size)
+        while ((ulong)_noted.Count * ChunkSize < size)
         {
-            _leaves.Add(new Leaf[ChunkSize]);
+            _noted.Add(new Noted[ChunkSize]);
         }
     }
 
@@ -54,15 +48,13 @@ sealed class MapAudit : IMapLeaves, IDisposable
         {
             return false;
         }
-        At(index) = new Leaf(ShortSha256.Hash(key), MapEntryJson.Hash(in digest, index));
+        At(index) = new Noted(ShortSha256.Hash(key), digest);
         return true;
     }
 
-    public void Read(ulong index, out Sha256Digest path, out Sha256Digest valueHash) => (path, valueHash) = At(index);
-
     public void Dispose() => _map.Dispose();
 
-    ref Leaf At(ulong index) => ref _leaves[(int)(index / ChunkSize)][index % ChunkSize];
+    ref Noted At(ulong index) => ref _noted[(int)(index / ChunkSize)]![index % ChunkSize];
 
-    readonly record struct Leaf(Sha256Digest Path, Sha256Digest ValueHash);
+    readonly record struct Noted(Sha256Digest Path, Sha256Digest Digest);
 }

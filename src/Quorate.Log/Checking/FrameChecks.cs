@@ -17,7 +17,7 @@ sealed class FrameChecks(LogIdentity identity, string? origin, FrameScan scan) :
 
     readonly GrowingTree _tree = new();
     readonly GrowingTree _mapHistory = new();
-    readonly CheckedMap _map = new();
+    readonly CheckedMap _map = new(identity.Protocol.MapRule);
     readonly List<(LogHead Head, ReadOnlyMemory<byte> Checkpoint, FramePosition Frame)> _unverified = [];
 
     // Digests of entries without bytes, with the first such entry.

@@ -1,8 +1,6 @@
 using System.Buffers;
 using Quorate.Core;
 using Quorate.Core.Columns;
-using Quorate.Core.Hashing;
-using Quorate.Core.Map;
 using Quorate.Core.Merkle;
 using Quorate.Log.Storage;
 
@@ -61,14 +59,6 @@ sealed class EntryReader(ILogStorage storage, MerkleTree tree, Column<FramePosit
     }
 
     /// <summary>The digest that the leaf commits to: checked, because it goes into answers.</summary>
-    /// <summary>Path and value hash of an entry, as the map hashes them.</summary>
-    internal void ReadLeaf(ulong index, out Sha256Digest path, out Sha256Digest valueHash)
-    {
-        var entry = Entry(index);
-        path = ShortSha256.Hash(entry.Key.Span);
-        valueHash = MapEntryJson.Hash(entry.ValueDigest, index);
-    }
-
     internal Sha256Digest ValueDigest(ulong index) => Entry(index).ValueDigest;
 
     /// <summary>True when the storage holds the value's bytes beside this entry and the entry has that digest.</summary>

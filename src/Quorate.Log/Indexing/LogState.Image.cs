@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Quorate.Core;
 using Quorate.Core.Columns;
@@ -62,7 +61,7 @@ sealed partial class LogState
                 _mapRoots.Save(image, heads);
                 break;
             case ImageSection.Later:
-                SaveLater(image, size);
+                _repeated.Save(image, size);
                 break;
             case ImageSection.Strays:
                 image.Write(MemoryMarshal.AsBytes(contents.Strays.Select(s => new Stray(s.Key, s.Value)).ToArray().AsSpan()));
@@ -97,7 +96,7 @@ sealed partial class LogState
         _values = image.Read(ImageSection.Values, HashIndex.Load);
         _storeHashes = image.Read(ImageSection.StoreHashes, HashIndex.Load);
         _mapRoots = image.Read(ImageSection.MapRoots, HashIndex.Load);
-        _ = image.Read(ImageSection.Later, LoadLater);
+        _ = image.Read(ImageSection.Later, _repeated.Load);
         foreach (var stray in image.Read(ImageSection.Strays, ReadAll<Stray>))
         {
             _strays.TryAdd(stray.Digest, stray.Position);
@@ -124,7 +123,7 @@ sealed partial class LogState
         _values = new HashIndex();
         _storeHashes = new HashIndex();
         _mapRoots = new HashIndex();
-        _later.Clear();
+        _repeated.Clear();
         _strays.Clear();
         _unheld?.Clear();
         (_recorded, _recordedFrame, _recordedBytes, _recordedUnheld) = (null, default, 0, 0);
@@ -137,42 +136,6 @@ sealed partial class LogState
         _map.Dispose();
         _map = map;
         Historic = new HistoricMaps(map);
-    }
-
-    void SaveLater(Stream image, ulong size)
-    {
-        Span<byte> fields = stackalloc byte[16];
-        foreach (var (first, later) in _later)
-        {
-            var indexes = later.AsSpan();
-            var beyond = indexes.BinarySearch(size);
-            indexes = indexes[..(beyond < 0 ? ~beyond : beyond)];
-            if (first < size && !indexes.IsEmpty)
-            {
-                BinaryPrimitives.WriteUInt64LittleEndian(fields, first);
-                BinaryPrimitives.WriteInt64LittleEndian(fields[8..], indexes.Length);
-                image.Write(fields);
-                image.Write(MemoryMarshal.AsBytes(indexes));
-            }
-        }
-    }
-
-    int LoadLater(SectionReader image)
-    {
-        Span<byte> fields = stackalloc byte[16];
-        while (image.Remaining > 0)
-        {
-            image.ReadExactly(fields);
-            var count = BinaryPrimitives.ReadInt64LittleEndian(fields[8..]);
-            if (count < 1 || count > image.Remaining / sizeof(ulong))
-            {
-                throw new MalformedException($"its section {nameof(ImageSection.Later)} does not add up");
-            }
-            var indexes = new ulong[count];
-            image.ReadExactly(MemoryMarshal.AsBytes(indexes.AsSpan()));
-            _later[BinaryPrimitives.ReadUInt64LittleEndian(fields)] = new LaterEntries(indexes);
-        }
-        return _later.Count;
     }
 
     static T[] ReadAll<T>(SectionReader image)

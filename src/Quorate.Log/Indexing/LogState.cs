@@ -12,7 +12,7 @@ namespace Quorate.Log.Indexing;
 /// Everything that is derived from the frames and kept in memory: trees, map, indexes. One writer stages entries, which no reader sees, and then
 /// either publishes them under a head or drops them again; readers go by <see cref="Snapshot"/> and use nothing beyond it.
 /// </summary>
-sealed partial class LogState : IMapLeaves, IDisposable
+sealed partial class LogState : IDisposable
 {
     const int PositionsAtOnce = 256;
 
@@ -23,9 +23,6 @@ sealed partial class LogState : IMapLeaves, IDisposable
     HashIndex _storeHashes = new();
     HashIndex _mapRoots = new();
     Column<FramePosition> _positions;
-
-    // First index of a key → its later, different values in log order. Few: a builder that contradicts itself.
-    readonly ConcurrentDictionary<ulong, LaterEntries> _later = new();
 
     // Values that came later than their entries, in frames of their own. Few.
     readonly ConcurrentDictionary<Sha256Digest, FramePosition> _strays = new();
@@ -43,6 +40,8 @@ sealed partial class LogState : IMapLeaves, IDisposable
     internal LogState(LogIdentity identity, ILogStorage storage, bool tracksUnheldValues)
     {
         _unheld = tracksUnheldValues ? [] : null;
+        _rule = identity.Protocol.MapRule;
+        _repeated = new RepeatedKeys(_rule);
         _indexStoreHashes = identity.Protocol == Protocol.Nix;
         _storage = storage;
         _folder = DerivedFolder.Open(storage);
@@ -73,46 +72,6 @@ sealed partial class LogState : IMapLeaves, IDisposable
 
     /// <summary>The first frame that no head covers. Writer only.</summary>
     internal FramePosition? StagedFrom { get; private set; }
-
-    /// <summary>The root of the map over published and staged entries. Writer only.</summary>
-    internal Sha256Digest StagedMapRoot() => _map.StagedRoot;
-
-    /// <summary>What the map over published and staged entries proves of a path. Writer only.</summary>
-    internal MapProof ProveStaged(in Sha256Digest path) => _map.ProveStaged(path);
-
-    /// <summary>The first entry of a key, staged ones included. Writer only.</summary>
-    internal bool TryFindFirst(in Sha256Digest path, out ulong index) => _map.TryFindStaged(path, out index);
-
-    /// <summary>The first entries of many keys, staged ones included; <see cref="SparseMap.Absent"/> for keys without any. Writer only.</summary>
-    internal void FindFirsts(ReadOnlySpan<Sha256Digest> paths, Span<ulong> firsts) => _map.FindStaged(paths, firsts);
-
-    /// <summary>Later, different entries of the key whose first entry is <paramref name="first"/>; may name some beyond the caller's snapshot.</summary>
-    internal ReadOnlySpan<ulong> LaterOf(ulong first) => _later.TryGetValue(first, out var later) ? later.AsSpan() : [];
-
-    /// <summary>Takes entries into tree and map, unpublished. <see cref="Place"/> must follow before anything reads them.</summary>
-    internal void Stage(ReadOnlySpan<StagedEntry> entries)
-    {
-        var leaves = new Sha256Digest[entries.Length];
-        var insertions = new MapInsertion[entries.Length];
-        var firsts = new ulong[entries.Length];
-        var size = Tree.Size;
-        for (var i = 0; i < entries.Length; i++)
-        {
-            ref readonly var entry = ref entries[i];
-            leaves[i] = entry.Leaf;
-            var index = size + (ulong)i;
-            insertions[i] = new MapInsertion(entry.Path, MapEntryJson.Hash(entry.Digest, index), index);
-        }
-        _map.InsertMissing(insertions, firsts);
-        for (var i = 0; i < firsts.Length; i++)
-        {
-            if (firsts[i] != size + (ulong)i)
-            {
-                _later.GetOrAdd(firsts[i], static _ => new LaterEntries()).Add(size + (ulong)i);
-            }
-        }
-        Tree.AppendRange(leaves);
-    }
 
     /// <summary>Indexes the entries staged last, whose frame lies at <paramref name="payload"/>, each at its offset in there.</summary>
     internal void Place(ReadOnlySpan<StagedEntry> entries, ReadOnlySpan<int> recordOffsets, FramePosition payload)
@@ -174,10 +133,7 @@ sealed partial class LogState : IMapLeaves, IDisposable
         _unheld?.RemoveRange(_recordedUnheld, _unheld.Count - _recordedUnheld);
         StagedFrom = null;
         // Numbers in the hash indexes are only candidates and may stay; these are believed, and must go.
-        foreach (var later in _later.Values)
-        {
-            later.TruncateTo(size);
-        }
+        _repeated.TruncateTo(size);
     }
 
     /// <summary>Notes where a value lies that was missing when its entries came.</summary>
@@ -269,8 +225,6 @@ sealed partial class LogState : IMapLeaves, IDisposable
         _map.Dispose();
         _folder?.Dispose();
     }
-
-    void IMapLeaves.Read(ulong index, out Sha256Digest path, out Sha256Digest valueHash) => Reader.ReadLeaf(index, out path, out valueHash);
 
     void IndexStoreHash(ReadOnlySpan<byte> key, ulong index)
     {

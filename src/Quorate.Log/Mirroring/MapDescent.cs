@@ -76,18 +76,20 @@ sealed class MapDescent(LogState state, LogHead head, IReadOnlyList<ILogSource> 
 
     MapContradiction? Contradiction(ReadOnlyMemory<byte> key, MapAnswer answer)
     {
-        _ = state.TryFindFirst(ShortSha256.Hash(key.Span), out var first);
+        var ours = state.FindClaims(ShortSha256.Hash(key.Span));
         if (answer.Value.IsEmpty)
         {
-            return With(first);
+            return With(ours[0].Index);
         }
-        if (!MapEntryJson.TryParse(answer.Value.Span, out var digest, out var named) || named >= head.TreeSize)
+        if (!state.Rule.TryParse(answer.Value.Span, out var theirs) || theirs[^1].Index >= head.TreeSize)
         {
             return new MapContradiction(key, answer.Value, answer.Proof, null);
         }
-        return named > first ? With(first)
-            : named < first || state.Reader.ValueDigest(first) != digest ? With(named)
-            : null;
+        // The first difference: whatever comes first there must be in both.
+        var same = ours.AsSpan().CommonPrefixLength(theirs);
+        return same == ours.Length && same == theirs.Length ? null
+            : same == theirs.Length || (same < ours.Length && ours[same].Index < theirs[same].Index) ? With(ours[same].Index)
+            : With(theirs[same].Index);
 
         MapContradiction With(ulong index)
         {

@@ -1,6 +1,6 @@
 using Quorate.Core;
+using Quorate.Core.Map;
 using Quorate.Core.Merkle;
-using Quorate.Crypto;
 
 namespace Quorate.Log;
 
@@ -30,7 +30,7 @@ public enum MisbehaviourKind
 }
 
 /// <summary>
-/// A contradiction with its evidence: small, and checked by anyone who has the log's public key, with nothing else at hand
+/// A contradiction with its evidence: small, and checked by anyone who knows the log's public key and protocol, with nothing else at hand
 /// (<see cref="Verify"/>; as a file: <see cref="MisbehaviourProof"/>).
 /// </summary>
 /// <param name="Earlier">The other signed tree; null where one head contradicts itself.</param>
@@ -87,9 +87,10 @@ public sealed record Misbehaviour(
             _ => $"contradiction {Kind}",
         };
 
-    /// <summary>Checks the evidence from the log's key alone.</summary>
-    public Verification Verify(Ed25519PublicKey key)
+    /// <summary>Checks the evidence from the log's key and protocol alone.</summary>
+    public Verification Verify(LogIdentity log)
     {
+        var key = log.Key;
         if (Later.Verify(key) is Verification.Rejected later)
         {
             return later;
@@ -106,7 +107,7 @@ public sealed record Misbehaviour(
         {
             (MisbehaviourKind.TwoLogRoots, { } e, _) => Contradiction(e.TreeSize == Later.TreeSize && e.LogRoot != Later.LogRoot),
             (MisbehaviourKind.RewrittenLog, { } e, _) => VerifyRewritten(e.TreeSize, Later.TreeSize, e.LogRoot, Later.LogRoot),
-            (_, null, SignedTree.OfHead { Head: var head }) => VerifyOne(head),
+            (_, null, SignedTree.OfHead { Head: var head }) => VerifyOne(head, log.Protocol.MapRule),
             (_, SignedTree.OfHead { Head: var e }, SignedTree.OfHead { Head: var l }) => VerifyTwo(e, l),
             _ => Verification.Reject("incomplete", $"{Kind} needs other signatures than those at hand"),
         };
@@ -116,11 +117,12 @@ public sealed record Misbehaviour(
     static bool AreOneLog(SignedTree a, SignedTree b) =>
         a is not SignedTree.OfCheckpoint x || b is not SignedTree.OfCheckpoint y || x.Checkpoint.Origin == y.Checkpoint.Origin;
 
-    Verification VerifyOne(LogHead head) =>
+    Verification VerifyOne(LogHead head, MapRule rule) =>
         Kind switch
         {
             MisbehaviourKind.WrongMapHistoryLeaf => VerifyLastLeaf(head),
-            MisbehaviourKind.MapContradictsLog => Map?.Verify(head) ?? Verification.Reject("incomplete", "the map's answer is missing"),
+            MisbehaviourKind.MapContradictsLog => Map?.Verify(head, rule)
+                ?? Verification.Reject("incomplete", "the map's answer is missing"),
             _ => Verification.Reject("incomplete", "the earlier head is missing"),
         };
 

@@ -1,6 +1,5 @@
 using Quorate.Core;
 using Quorate.Core.Files;
-using Quorate.Crypto;
 using Quorate.Log.Storage;
 
 namespace Quorate.Log;
@@ -13,7 +12,7 @@ public static class MisbehaviourStore
 
     /// <summary>Null when there is no file.</summary>
     /// <exception cref="LogDamagedException">There is one, and it proves nothing.</exception>
-    public static Misbehaviour? Read(string path, Ed25519PublicKey key)
+    public static Misbehaviour? Read(string path, LogIdentity log)
     {
         if (!File.Exists(path))
         {
@@ -25,7 +24,7 @@ public static class MisbehaviourStore
                 new FileInfo(path).Length <= MisbehaviourProof.MaxBytes
                     ? MisbehaviourProof.Parse(File.ReadAllBytes(path), out _)
                     : throw new MalformedException("too long");
-            return record.Verify(key) is Verification.Rejected rejected ? throw new MalformedException(rejected.ToString()) : record;
+            return record.Verify(log) is Verification.Rejected rejected ? throw new MalformedException(rejected.ToString()) : record;
         }
         catch (MalformedException e)
         {
@@ -33,6 +32,6 @@ public static class MisbehaviourStore
         }
     }
 
-    public static void Write(string path, Misbehaviour record, Ed25519PublicKey key) =>
-        DurableFile.Replace(path, MisbehaviourProof.Write(record, key), DurableFile.Private);
+    public static void Write(string path, Misbehaviour record, LogIdentity log) =>
+        DurableFile.Replace(path, MisbehaviourProof.Write(record, log.Key), DurableFile.Private);
 }

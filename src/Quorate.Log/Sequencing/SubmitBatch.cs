@@ -7,10 +7,13 @@ using Quorate.Log.Storage;
 namespace Quorate.Log.Sequencing;
 
 /// <summary>
-/// The Submits that go into one head: decides of every item whether it is new, a duplicate, or a self-divergence. Nothing is changed outside the batch.
+/// The Submits that go into one head: decides of every item whether it is new, a duplicate, or a self-divergence. Where all claims of a key count, a later one is new, up to
+/// the rule's limit; a Submit that goes beyond is refused whole. Nothing is changed outside the batch.
 /// </summary>
 sealed class SubmitBatch(LogState state, PublishedLogOptions options)
 {
+    const int ShownKey = 64;
+
     readonly List<SubmitRequest> _requests = [];
     readonly List<FrameEntry> _entries = [];
     readonly List<StagedEntry> _staged = [];
@@ -49,13 +52,18 @@ sealed class SubmitBatch(LogState state, PublishedLogOptions options)
         var next = 0;
         foreach (var request in _requests)
         {
+            var before = _staged.Count;
             for (var i = 0; i < request.Items.Length; i++, next++)
             {
                 var isLogged = firsts[next] != SparseMap.Absent;
-                if (isLogged || !TryAddNew(request, in request.Items[i]))
+                if (request.Refusal is null && (isLogged || !TryAddNew(request, in request.Items[i])))
                 {
                     await AddKnownAsync(request, request.Items[i], isLogged, firsts[next], cancellationToken);
                 }
+            }
+            if (request.Refusal is not null)
+            {
+                TakeBack(request, before);
             }
         }
     }
@@ -101,19 +109,64 @@ sealed class SubmitBatch(LogState state, PublishedLogOptions options)
             request.Duplicates++;
             return;
         }
+        if (state.Rule.CountsAll)
+        {
+            AddClaim(request, in item, isLogged ? 1 + state.LaterOf(first).Length : 0);
+            return;
+        }
         var firstDigest = isLogged ? state.Reader.ValueDigest(first) : _staged[firstInBatch].Digest;
         ulong? index = null;
         if (options.Divergence == DivergencePolicy.Append)
         {
             index = state.StagedSize + (ulong)_staged.Count;
-            if (!_inBatch.TryAdd(item.Path, _staged.Count))
-            {
-                ref var further = ref CollectionsMarshal.GetValueRefOrAddDefault(_furtherInBatch, item.Path, out _);
-                (further ??= []).Add(_staged.Count);
-            }
-            Append(request, item);
+            AppendFurther(request, in item);
         }
         (request.Divergences ??= []).Add(new SelfDivergence(item.Key, firstDigest, item.Digest, index));
+    }
+
+    /// <summary>Adds another claim of a key, unless it has as many as count.</summary>
+    void AddClaim(SubmitRequest request, in PreparedItem item, int logged)
+    {
+        if (logged + InBatch(item.Path).Count() < state.Rule.MaxClaims)
+        {
+            AppendFurther(request, in item);
+            return;
+        }
+        var key = item.Key.Span[..Math.Min(item.Key.Length, ShownKey)];
+        request.Refusal =
+            $"the key {Convert.ToHexStringLower(key)}{(item.Key.Length > ShownKey ? "…" : "")} (hex) has {state.Rule.MaxClaims} claims, which is the limit";
+    }
+
+    /// <summary>Adds an item whose key is logged, or in the batch.</summary>
+    void AppendFurther(SubmitRequest request, in PreparedItem item)
+    {
+        if (!_inBatch.TryAdd(item.Path, _staged.Count))
+        {
+            ref var further = ref CollectionsMarshal.GetValueRefOrAddDefault(_furtherInBatch, item.Path, out _);
+            (further ??= []).Add(_staged.Count);
+        }
+        Append(request, in item);
+    }
+
+    /// <summary>Forgets what the request added, from that position on.</summary>
+    void TakeBack(SubmitRequest request, int from)
+    {
+        for (var i = from; i < _staged.Count; i++)
+        {
+            var path = _staged[i].Path;
+            if (_inBatch.TryGetValue(path, out var first) && first >= from)
+            {
+                _inBatch.Remove(path);
+                _furtherInBatch.Remove(path);
+            }
+            else if (_furtherInBatch.TryGetValue(path, out var further))
+            {
+                further.RemoveAll(f => f >= from);
+            }
+        }
+        _staged.RemoveRange(from, _staged.Count - from);
+        _entries.RemoveRange(from, _entries.Count - from);
+        (request.Added, request.Duplicates) = (0, 0);
     }
 
     void Append(SubmitRequest request, in PreparedItem item)

@@ -18,7 +18,20 @@ sealed class SubmitRequest(PreparedItem[] items, long bytes)
     internal int Duplicates { get; set; }
     internal List<SelfDivergence>? Divergences { get; set; }
 
-    internal void Complete(LogHead head) => _completion.TrySetResult(new SubmitResult(head, Added, Duplicates, Divergences ?? []));
+    /// <summary>Why nothing of it is logged; null when it is.</summary>
+    internal string? Refusal { get; set; }
+
+    internal void Complete(LogHead head)
+    {
+        if (Refusal is { } refusal)
+        {
+            _completion.TrySetException(new LogKeyFullException(refusal));
+        }
+        else
+        {
+            _completion.TrySetResult(new SubmitResult(head, Added, Duplicates, Divergences ?? []));
+        }
+    }
 
     internal void Fail(Exception failure) => _completion.TrySetException(failure);
 }

@@ -15,6 +15,9 @@ public static class AnswerFormat
     const int DivergenceFixed = 2 + 2 * Sha256Digest.Size + sizeof(ulong);
     const ulong NoIndex = ulong.MaxValue;
 
+    /// <summary>In the place of the number of items added: nothing of this submit was logged.</summary>
+    const int Refused = -1;
+
     static ReadOnlySpan<byte> Magic => "QAN1"u8;
     static ReadOnlySpan<byte> RefusalMagic => "QNO1"u8;
 
@@ -25,6 +28,7 @@ public static class AnswerFormat
         foreach (var outcome in outcomes)
         {
             size += OutcomeHeader + outcome.Divergences.Sum(d => (long)DivergenceFixed + d.Key.Length);
+            size += outcome.Refusal is { } refusal ? Reason(refusal).Length : 0;
         }
         var bytes = new byte[size];
         var rest = bytes.AsSpan();
@@ -33,6 +37,16 @@ public static class AnswerFormat
         rest = rest[8..];
         foreach (var outcome in outcomes)
         {
+            if (outcome.Refusal is { } refusal)
+            {
+                var text = Reason(refusal);
+                BinaryPrimitives.WriteInt32LittleEndian(rest, Refused);
+                BinaryPrimitives.WriteInt32LittleEndian(rest[4..], 0);
+                BinaryPrimitives.WriteInt32LittleEndian(rest[8..], text.Length);
+                text.CopyTo(rest[OutcomeHeader..]);
+                rest = rest[(OutcomeHeader + text.Length)..];
+                continue;
+            }
             BinaryPrimitives.WriteInt32LittleEndian(rest, outcome.Added);
             BinaryPrimitives.WriteInt32LittleEndian(rest[4..], outcome.Duplicates);
             BinaryPrimitives.WriteInt32LittleEndian(rest[8..], outcome.Divergences.Count);
@@ -54,7 +68,7 @@ public static class AnswerFormat
     /// <summary>Writes why a submission cannot be logged.</summary>
     public static byte[] WriteRefusal(string reason)
     {
-        var text = Encoding.UTF8.GetBytes(reason.Length > MaxReason / 4 ? reason[..(MaxReason / 4)] : reason);
+        var text = Reason(reason);
         var bytes = new byte[8 + text.Length];
         RefusalMagic.CopyTo(bytes);
         BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(4), text.Length);
@@ -101,6 +115,8 @@ public static class AnswerFormat
         return at == span.Length;
     }
 
+    static byte[] Reason(string reason) => Encoding.UTF8.GetBytes(reason.Length > MaxReason / 4 ? reason[..(MaxReason / 4)] : reason);
+
     static bool TryReadOutcome(ReadOnlyMemory<byte> bytes, ref int at, out SubmitOutcome? outcome)
     {
         outcome = null;
@@ -113,6 +129,16 @@ public static class AnswerFormat
         var duplicates = BinaryPrimitives.ReadInt32LittleEndian(span[(at + 4)..]);
         var count = BinaryPrimitives.ReadUInt32LittleEndian(span[(at + 8)..]);
         at += OutcomeHeader;
+        if (added == Refused)
+        {
+            if (duplicates != 0 || count > Math.Min(MaxReason, span.Length - at) || !Utf8.IsValid(span.Slice(at, (int)count)))
+            {
+                return false;
+            }
+            outcome = new SubmitOutcome(0, 0, [], Encoding.UTF8.GetString(span.Slice(at, (int)count)));
+            at += (int)count;
+            return true;
+        }
         if (added < 0 || duplicates < 0 || count * (long)DivergenceFixed > span.Length - at)
         {
             return false;
@@ -145,4 +171,5 @@ public static class AnswerFormat
 }
 
 /// <summary>What became of one Submit, without the head.</summary>
-public sealed record SubmitOutcome(int Added, int Duplicates, IReadOnlyList<SelfDivergence> Divergences);
+/// <param name="Refusal">Why nothing of it was logged: a key has as many claims as count; null when it was.</param>
+public sealed record SubmitOutcome(int Added, int Duplicates, IReadOnlyList<SelfDivergence> Divergences, string? Refusal = null);

@@ -94,10 +94,11 @@ sealed class Outbox : IDisposable
             }
             else
             {
-                (request.Added, request.Duplicates, request.Divergences) = (
+                (request.Added, request.Duplicates, request.Divergences, request.Refusal) = (
                     outcomes[i].Added,
                     outcomes[i].Duplicates,
-                    [.. outcomes[i].Divergences]
+                    [.. outcomes[i].Divergences],
+                    outcomes[i].Refusal
                 );
                 foreach (var divergence in outcomes[i].Divergences)
                 {

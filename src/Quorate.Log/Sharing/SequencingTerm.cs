@@ -117,7 +117,9 @@ sealed class SequencingTerm
                 t.Id,
                 t.Requests is null
                     ? AnswerFormat.WriteRefusal("the submission is malformed, or over the limits of the node that sequences the log")
-                    : AnswerFormat.Write([.. t.Requests.Select(r => new SubmitOutcome(r.Added, r.Duplicates, r.Divergences ?? []))])
+                    : AnswerFormat.Write([
+                        .. t.Requests.Select(r => new SubmitOutcome(r.Added, r.Duplicates, r.Divergences ?? [], r.Refusal)),
+                    ])
             )),
         ];
 

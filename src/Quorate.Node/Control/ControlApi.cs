@@ -172,7 +172,7 @@ sealed class ControlApi(NodeContext node)
             var outcome = await node.Publisher.SubmitAsync(entry, items, request.Relayed, context.RequestAborted);
             await ControlJsonIo.WriteAsync(context, ControlViews.Of(outcome), ControlJson.Default.SubmitMessage);
         }
-        catch (RelayedRefusedException e)
+        catch (Exception e) when (e is RelayedRefusedException or LogKeyFullException)
         {
             throw new ControlException("failed_precondition", e.Message);
         }

@@ -101,6 +101,7 @@ sealed partial class ConnectHandler<TRequest, TResponse>(
         e switch
         {
             MalformedException => new RpcException(RpcCode.InvalidArgument, e.Message, e),
+            LogKeyFullException => new RpcException(RpcCode.FailedPrecondition, e.Message, e),
             LogInputException => new RpcException(RpcCode.InvalidArgument, e.Message, e),
             LogOverloadedException => new RpcException(RpcCode.ResourceExhausted, $"{e.Message}; try again later", e)
             {

@@ -12,7 +12,7 @@ namespace Quorate.Node.Subscriptions;
 /// A log of which only the newest verified head is kept; each look-up asks the remotes for one key, with proof.
 /// Checked: the head's signature and that it continues the one before; the map proof of presence or absence under the head's map root; that
 /// the entry which the map names is in the log under the head's log root, where the remote can prove inclusion; the value's digest.
-/// Not checked, unlike a mirror: that the map holds the first value of every key, and the map-history log. A Go Trustix proves neither absence
+/// Not checked, unlike a mirror: that the map leaves no entry out, and the map-history log. A Go Trustix proves neither absence
 /// nor inclusion: its misses are <see cref="KeyLookup.Unavailable"/>, its entries are compared without proof.
 /// </summary>
 sealed class FollowedQuery : FollowedLog
@@ -34,7 +34,7 @@ sealed class FollowedQuery : FollowedLog
         _file = file;
         _proofPath = proofPath;
         (_head, _seen) = file.Read(Identity);
-        _caught = MisbehaviourStore.Read(proofPath, Identity.Key);
+        _caught = MisbehaviourStore.Read(proofPath, Identity);
         if (_caught is { } caught)
         {
             Report(time.GetUtcNow(), Stopped(caught));
@@ -213,7 +213,7 @@ sealed class FollowedQuery : FollowedLog
             Path.GetDirectoryName(_proofPath)!,
             UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         );
-        MisbehaviourStore.Write(_proofPath, evidence, Identity.Key);
+        MisbehaviourStore.Write(_proofPath, evidence, Identity);
         _caught = evidence;
         return evidence;
     }
@@ -278,22 +278,28 @@ sealed class FollowedQuery : FollowedLog
         {
             return new KeyLookup.Absent(head.TreeSize);
         }
-        if (!MapEntryJson.TryParse(answer.Value.Span, out var digest, out var index) || index >= head.TreeSize)
+        if (!Identity.Protocol.MapRule.TryParse(answer.Value.Span, out var claims) || claims[^1].Index >= head.TreeSize)
         {
             return Misbehaves(head, new MapContradiction(key, answer.Value, answer.Proof, null));
         }
-        var leaf = TreeHash.EntryLeaf(key.Span, digest);
-        if (await CheckEntryAsync(source, head, key, answer, index, leaf, cancellationToken) is { } fault)
+        var entries = new LogEntry[claims.Length];
+        var values = new ReadOnlyMemory<byte>?[claims.Length];
+        for (var i = 0; i < claims.Length; i++)
         {
-            return fault;
+            var (digest, index) = claims[i];
+            var leaf = TreeHash.EntryLeaf(key.Span, digest);
+            if (await CheckEntryAsync(source, head, key, answer, index, leaf, cancellationToken) is { } fault)
+            {
+                return fault;
+            }
+            var value = await source.ValueAsync(digest, cancellationToken);
+            if (Sha256Digest.HashData(value.Span) != digest)
+            {
+                return new KeyLookup.Unavailable("it gave a value that does not have the logged digest");
+            }
+            (entries[i], values[i]) = (new LogEntry(index, key, digest, leaf), value);
         }
-        var value = await source.ValueAsync(digest, cancellationToken);
-        if (Sha256Digest.HashData(value.Span) != digest)
-        {
-            return new KeyLookup.Unavailable("it gave a value that does not have the logged digest");
-        }
-        var entry = new LogEntry(index, key, digest, leaf);
-        return new KeyLookup.Found([entry], [value], head.TreeSize, FirstSeen(index));
+        return new KeyLookup.Found(entries, values, head.TreeSize, FirstSeen(claims[0].Index));
     }
 
     /// <summary>Null when the log holds at <paramref name="index"/> what the map says, or the remote cannot prove what it holds there.</summary>

@@ -42,10 +42,16 @@ public sealed class PublicLogClient : IDisposable
         {
             return null;
         }
-        if (!MapEntryJson.TryParse(answer.Value.Span, out var digest, out var index) || index >= checkpoint.Size)
+        // The protocol need not be known: only the first entry is looked for, and the log itself proves that it is one.
+        var value = answer.Value.Span;
+        if (
+            (!MapRule.FirstValue.TryParse(value, out var claims) && !MapRule.AllClaims.TryParse(value, out claims))
+            || claims[0].Index >= checkpoint.Size
+        )
         {
             throw new MalformedException("the map's answer names no entry of the checkpoint's tree");
         }
+        var (digest, index) = claims[0];
         var proofs = new TileProofs(_tiles, checkpoint.Size);
         var data = await proofs.EntryAsync(index, cancellationToken);
         if (!LeafData.Of(key.Span, digest).AsSpan().SequenceEqual(data))

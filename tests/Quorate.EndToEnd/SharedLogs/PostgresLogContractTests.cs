@@ -7,11 +7,15 @@ using Quorate.Testing.Postgres;
 
 namespace Quorate.EndToEnd.SharedLogs;
 
-public sealed class PostgresLogContractTests : PublishedLogContract<SharedLog>
+public sealed class PostgresLogContractTests() : FirstValueLogContract<SharedLog>(new PostgresLogs());
+
+public sealed class PostgresClaimLogContractTests() : AllClaimsLogContract<SharedLog>(new PostgresLogs());
+
+sealed class PostgresLogs : ILogOpener<SharedLog>
 {
     PostgresSettings? _settings;
 
-    protected override async Task<SharedLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key)
+    public async Task<SharedLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key)
     {
         _settings ??= await PostgresServer.NewSchemaAsync();
         var storage = await PostgresStorage.OpenAsync(_settings, options.Identity.Id, CancellationToken.None);

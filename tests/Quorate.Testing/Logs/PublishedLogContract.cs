@@ -8,21 +8,30 @@ using Xunit;
 
 namespace Quorate.Testing.Logs;
 
-/// <summary>What submitters and readers rely on, whatever keeps the log and however many nodes share it. Each kind of log has a class derived from this one.</summary>
+/// <summary>Opens one kind of log.</summary>
+public interface ILogOpener<TLog>
+{
+    /// <summary>Opens the log that a test began with, again after it was closed.</summary>
+    Task<TLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key);
+}
+
+/// <summary>
+/// What submitters and readers rely on, whatever keeps the log, however many nodes share it, and whatever its map says of a key. Each kind of log has a class for each rule
+/// of the map, derived from <see cref="FirstValueLogContract{TLog}"/> and <see cref="AllClaimsLogContract{TLog}"/>.
+/// </summary>
 public abstract class PublishedLogContract<TLog> : IDisposable
     where TLog : IPublishedLog, IAsyncDisposable
 {
+    readonly ILogOpener<TLog> _opener;
     readonly Ed25519PrivateKey _key = Ed25519PrivateKey.FromSeed(Convert.FromBase64String("oPGw8rNh03IVBaQ1AJNWnrud99CQM8JGO3Ef16PBbx0="));
     readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("quorate-log-");
 
-    protected PublishedLogContract() => Identity = new LogIdentity(Protocol.Test, _key.PublicKey);
+    protected PublishedLogContract(ILogOpener<TLog> opener, Protocol protocol) =>
+        (_opener, Identity) = (opener, new LogIdentity(protocol, _key.PublicKey));
 
-    protected LogIdentity Identity { get; private set; }
+    protected LogIdentity Identity { get; }
 
     StandingTime Time { get; } = new();
-
-    /// <summary>Opens the log that the test began with, again after it was closed.</summary>
-    protected abstract Task<TLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key);
 
     protected Task<TLog> OpenAsync(Func<PublishedLogOptions, PublishedLogOptions>? change = null)
     {
@@ -32,7 +41,7 @@ public abstract class PublishedLogContract<TLog> : IDisposable
             Folder = Path.Combine(_folder.FullName, "log"),
             Time = Time,
         };
-        return OpenAsync(change is null ? options : change(options), _key);
+        return _opener.OpenAsync(change is null ? options : change(options), _key);
     }
 
     public void Dispose()
@@ -88,35 +97,6 @@ public abstract class PublishedLogContract<TLog> : IDisposable
         Assert.Equal((head, 0, 2), (again.Head, again.Added, again.Duplicates));
         Assert.Equal(head, await log.FlushAsync(TestContext.Current.CancellationToken));
         Assert.Equal(head, (await SubmitAsync(log)).Head);
-    }
-
-    [Fact]
-    public async Task SubmitAsync_of_another_value_under_drop_leaves_the_log_as_Trustix_does()
-    {
-        await using var log = await OpenAsync(o => o with { Divergence = DivergencePolicy.Drop });
-        var head = (await SubmitAsync(log, "a", "1")).Head;
-        var second = await SubmitAsync(log, "a", "2");
-        Assert.Equal((head, 0, 0), (second.Head, second.Added, second.Duplicates));
-        Assert.Null(Assert.Single(second.Divergences).Index);
-    }
-
-    [Fact]
-    public async Task SubmitAsync_with_repeats_and_divergences_inside_one_submit_judges_them_alike()
-    {
-        await using var log = await OpenAsync();
-        var result = await SubmitAsync(log, Item("a", "1"), Item("a", "1"), Item("a", "2"), Item("a", "2"), Item("a", "3"));
-        Assert.Equal((3, 2, 2), (result.Added, result.Duplicates, result.Divergences.Count));
-        Assert.Equal([Digest("1"), Digest("2"), Digest("3")], log.EntriesOf("a"u8).Select(e => e.ValueDigest));
-    }
-
-    [Fact]
-    public async Task SubmitAsync_of_a_value_with_the_same_meaning_is_a_duplicate()
-    {
-        await using var log = await OpenAsync(o => o with { Meaning = new CaseInsensitive() });
-        await SubmitAsync(log, "a", "value");
-        var again = await SubmitAsync(log, Item("a", "VALUE"), Item("b", "x"), Item("b", "X"), Item("a", "!"));
-        Assert.Equal((2, 2), (again.Added, again.Duplicates));
-        Assert.Equal("a", Encoding.UTF8.GetString(Assert.Single(again.Divergences).Key.Span));
     }
 
     [Fact]
@@ -220,26 +200,6 @@ public abstract class PublishedLogContract<TLog> : IDisposable
     }
 
     [Fact]
-    public async Task KeysByStoreHash_finds_store_paths_and_nothing_else()
-    {
-        Identity = new LogIdentity(Protocol.Nix, _key.PublicKey);
-        const string hash = "w3zngkrag7vnm7v1q8vnqb71q6a1w8gn";
-        await using var log = await OpenAsync();
-        await SubmitAsync(
-            log,
-            Item($"/nix/store/{hash}-libidn2-2.3.2", "1"),
-            Item($"/nix/store/{hash}-other", "1"),
-            Item($"/nix/store/{hash}-other", "2"),
-            Item("/nix/store/ik4qlj53grwmg7avzrfrn34bjf6a30ch-libunistring-1.0", "1"),
-            Item("twenty bytes, legacy", "1")
-        );
-        var keys = log.KeysByStoreHash(hash).Select(k => Encoding.UTF8.GetString(k.Span));
-        Assert.Equal([$"/nix/store/{hash}-libidn2-2.3.2", $"/nix/store/{hash}-other"], keys);
-        Assert.Empty(log.KeysByStoreHash("00000000000000000000000000000000"));
-        Assert.Empty(log.KeysByStoreHash("é3zngkrag7vnm7v1q8vnqb71q6a1w8gn"));
-    }
-
-    [Fact]
     public async Task Advanced_is_raised_when_a_head_was_made()
     {
         await using var log = await OpenAsync();
@@ -268,16 +228,10 @@ public abstract class PublishedLogContract<TLog> : IDisposable
 
     protected static Task<SubmitResult> SubmitAsync(TLog log, string key, string value) => SubmitAsync(log, Item(key, value));
 
-    static Sha256Digest Digest(string text) => Sha256Digest.HashData(Encoding.UTF8.GetBytes(text));
+    protected static Sha256Digest Digest(string text) => Sha256Digest.HashData(Encoding.UTF8.GetBytes(text));
 
     static async Task<string> TextAsync(TLog log, Sha256Digest digest) =>
         Encoding.UTF8.GetString((await log.ValueAsync(digest, TestContext.Current.CancellationToken))!.Value.Span);
-
-    sealed class CaseInsensitive : IValueMeaning
-    {
-        public Sha256Digest? MeaningOf(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) =>
-            value is [(byte)'!'] ? null : Digest(Encoding.UTF8.GetString(value).ToUpperInvariant());
-    }
 
     /// <summary>Stands still until it is moved.</summary>
     sealed class StandingTime : TimeProvider

@@ -40,7 +40,7 @@ public sealed partial class MirroredLogTests
         Assert.Equal("0/7", Encoding.UTF8.GetString(evidence.Map!.Key.Span));
         var file = MisbehaviourProof.Write(evidence, _publisher.Identity.Key);
         Assert.True(file.Length < 4000, $"{file.Length} bytes");
-        Assert.Equal(Verification.Ok, MisbehaviourProof.Parse(file, out _).Verify(_publisher.Identity.Key));
+        Assert.Equal(Verification.Ok, MisbehaviourProof.Parse(file, out _).Verify(_publisher.Identity));
     }
 
     [Fact]
@@ -119,7 +119,7 @@ public sealed partial class MirroredLogTests
 
         Assert.Equal(kind, found!.Kind);
         var file = MisbehaviourProof.Write(found, _publisher.Identity.Key);
-        Assert.Equal(Verification.Ok, MisbehaviourProof.Parse(file, out _).Verify(_publisher.Identity.Key));
+        Assert.Equal(Verification.Ok, MisbehaviourProof.Parse(file, out _).Verify(_publisher.Identity));
         Assert.Equal(kind, mirror.Misbehaviour!.Kind);
         Assert.Equal(log.Head, mirror.Head);
     }

@@ -243,7 +243,7 @@ public sealed partial class MirroredLogTests : IDisposable
             var outcome = Assert.IsType<SyncOutcome.Misbehaving>(await SyncAsync(mirror, source));
 
             Assert.Equal(kind, outcome.Evidence.Kind);
-            Assert.Equal(Verification.Ok, outcome.Evidence.Verify(_publisher.Identity.Key));
+            Assert.Equal(Verification.Ok, outcome.Evidence.Verify(_publisher.Identity));
             Assert.Equal(good, mirror.Head);
             Assert.Equal("value 0/3", await TextAsync(mirror, "0/3"));
             // Nothing later is taken, not even from an honest remote.
@@ -268,7 +268,7 @@ public sealed partial class MirroredLogTests : IDisposable
             await SyncAsync(mirror, new ScriptedLogSource(log, "http://a.test"), new ScriptedLogSource(fork, "http://b.test"))
         );
         Assert.Equal(MisbehaviourKind.TwoLogRoots, outcome.Evidence.Kind);
-        Assert.True(outcome.Evidence.Verify(_publisher.Identity.Key).IsVerified);
+        Assert.True(outcome.Evidence.Verify(_publisher.Identity).IsVerified);
         Assert.Null(mirror.Head);
     }
 

@@ -16,6 +16,7 @@ namespace Quorate.Tests.Log;
 public sealed class MisbehaviourProofTests
 {
     static readonly Ed25519PrivateKey s_key = Ed25519PrivateKey.FromSeed([.. Enumerable.Repeat((byte)7, 32)]);
+    static readonly LogIdentity s_log = new(Protocol.Test, s_key.PublicKey);
     static readonly DateTimeOffset s_found = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
 
     /// <summary>One record of each kind, each a true contradiction.</summary>
@@ -31,7 +32,7 @@ public sealed class MisbehaviourProofTests
 
         var parsed = MisbehaviourProof.Parse(file, out var key);
 
-        Assert.Equal(Verification.Ok, parsed.Verify(s_key.PublicKey));
+        Assert.Equal(Verification.Ok, parsed.Verify(s_log));
         Assert.Equal(s_key.PublicKey, key);
         Assert.Equal(Samples[index].Detail, parsed.Detail);
     }
@@ -41,7 +42,7 @@ public sealed class MisbehaviourProofTests
     public void Verify_under_another_key_is_refused(int index)
     {
         using var other = Ed25519PrivateKey.Generate();
-        Assert.False(Samples[index].Verify(other.PublicKey).IsVerified);
+        Assert.False(Samples[index].Verify(new LogIdentity(Protocol.Test, other.PublicKey)).IsVerified);
     }
 
     [Fact]
@@ -67,7 +68,7 @@ public sealed class MisbehaviourProofTests
                     {
                         var parsed = MisbehaviourProof.Parse(changed, out _);
                         // Only the time and the stated key are not evidence.
-                        return !parsed.Verify(s_key.PublicKey).IsVerified || parsed.Detail == Samples[c.file].Detail;
+                        return !parsed.Verify(s_log).IsVerified || parsed.Detail == Samples[c.file].Detail;
                     }
                     catch (MalformedException)
                     {
@@ -92,14 +93,14 @@ public sealed class MisbehaviourProofTests
             null,
             s_found
         );
-        Assert.Equal("no-contradiction", Assert.IsType<Verification.Rejected>(made.Verify(s_key.PublicKey)).Code);
+        Assert.Equal("no-contradiction", Assert.IsType<Verification.Rejected>(made.Verify(s_log)).Code);
     }
 
     [Fact]
     public void Verify_of_an_honest_map_answer_gives_no_contradiction()
     {
         var honest = MapCase(wrongIndex: 2, leafIndex: 2);
-        Assert.Equal("no-contradiction", Assert.IsType<Verification.Rejected>(honest.Verify(s_key.PublicKey)).Code);
+        Assert.Equal("no-contradiction", Assert.IsType<Verification.Rejected>(honest.Verify(s_log)).Code);
     }
 
     [Fact]

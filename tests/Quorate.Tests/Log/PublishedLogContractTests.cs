@@ -5,16 +5,24 @@ using Quorate.Testing.Logs;
 
 namespace Quorate.Tests.Log;
 
-public sealed class EmbeddedLogContractTests : PublishedLogContract<PublishedLog>
+public sealed class EmbeddedLogContractTests() : FirstValueLogContract<PublishedLog>(new EmbeddedLogs());
+
+public sealed class EmbeddedClaimLogContractTests() : AllClaimsLogContract<PublishedLog>(new EmbeddedLogs());
+
+public sealed class SharedLogContractTests() : FirstValueLogContract<SharedLog>(new SharedLogs());
+
+public sealed class SharedClaimLogContractTests() : AllClaimsLogContract<SharedLog>(new SharedLogs());
+
+sealed class EmbeddedLogs : ILogOpener<PublishedLog>
 {
-    protected override Task<PublishedLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key) =>
+    public Task<PublishedLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key) =>
         PublishedLog.OpenAsync(options, key, CancellationToken.None);
 }
 
-public sealed class SharedLogContractTests : PublishedLogContract<SharedLog>
+sealed class SharedLogs : ILogOpener<SharedLog>
 {
     readonly MemoryDatabase _database = new();
 
-    protected override Task<SharedLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key) =>
+    public Task<SharedLog> OpenAsync(PublishedLogOptions options, Ed25519PrivateKey key) =>
         SharedLog.OpenAsync(options, new SharedLogOptions(), key, _database.Connect(), CancellationToken.None);
 }

@@ -55,20 +55,27 @@ public sealed class SharingFormatTests
         Prop.ForAll<(byte Added, ushort Duplicates, byte[][] Keys)[]>(outcomes =>
             {
                 var written = outcomes
-                    .Select(o => new SubmitOutcome(
-                        o.Added,
-                        o.Duplicates,
-                        [
-                            .. (o.Keys ?? []).Select(
-                                (k, i) => new SelfDivergence(k ?? [], Digest(i), Digest(-i), i % 2 == 0 ? (ulong)i : null)
-                            ),
-                        ]
-                    ))
+                    .Select(o =>
+                        o.Added == 7
+                            ? new SubmitOutcome(0, 0, [], $"refused: {o.Duplicates} Ä")
+                            : new SubmitOutcome(
+                                o.Added,
+                                o.Duplicates,
+                                [
+                                    .. (o.Keys ?? []).Select(
+                                        (k, i) => new SelfDivergence(k ?? [], Digest(i), Digest(-i), i % 2 == 0 ? (ulong)i : null)
+                                    ),
+                                ]
+                            )
+                    )
                     .ToList();
                 var bytes = AnswerFormat.Write(written);
                 return AnswerFormat.TryRead(bytes, out var read, out var refusal)
                     && refusal is null
-                    && read.Zip(written).All(p => (p.First.Added, p.First.Duplicates) == (p.Second.Added, p.Second.Duplicates))
+                    && read.Zip(written)
+                        .All(p =>
+                            (p.First.Added, p.First.Duplicates, p.First.Refusal) == (p.Second.Added, p.Second.Duplicates, p.Second.Refusal)
+                        )
                     && read.SelectMany(o => o.Divergences)
                         .Select(d => (d.Index, d.First, d.Later))
                         .SequenceEqual(written.SelectMany(o => o.Divergences).Select(d => (d.Index, d.First, d.Later)))

@@ -101,7 +101,7 @@ public sealed class QueryMisbehaviourTests : IAsyncLifetime
 
         var proof = MisbehaviourProof.Parse(MisbehaviourProof.Write(followed.Misbehaviour!, _signing.PublicKey), out _);
 
-        Assert.Equal(Verification.Ok, proof.Verify(_signing.PublicKey));
+        Assert.Equal(Verification.Ok, proof.Verify(new LogIdentity(Protocol.Nix, _signing.PublicKey)));
     }
 
     [Fact]

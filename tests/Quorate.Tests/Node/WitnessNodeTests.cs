@@ -268,7 +268,7 @@ public sealed class WitnessNodeTests
         var answer = await consumer.GetAsync("/v1/logs/bob/misbehaviour");
         Assert.Equal("two-log-roots", answer.GetProperty("kind").GetString());
         var proof = MisbehaviourProof.Parse(answer.GetProperty("proof").GetBytesFromBase64(), out _);
-        Assert.Equal(Verification.Ok, proof.Verify(Key(BobSeed)));
+        Assert.Equal(Verification.Ok, proof.Verify(new LogIdentity(Protocol.Test, Key(BobSeed))));
         var context = await told.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         using var body = await JsonDocument.ParseAsync(context.Request.InputStream, default, TestContext.Current.CancellationToken);
         Assert.Equal("misbehaviour", body.RootElement.GetProperty("event").GetString());

@@ -74,6 +74,13 @@ static class LogBinding
             // A node that lags behind another one would take that one's checkpoints for those of a stranger.
             context.Errors.Add(section.Find("witnesses")!, "a log that several nodes share cannot have witnesses in this version");
         }
+        if (protocol?.MapRule.CountsAll == true && section.Has("divergence"))
+        {
+            context.Errors.Add(
+                section.Find("divergence")!,
+                $"'divergence' means nothing in protocol {protocol.Name}, where all claims of a key count"
+            );
+        }
         if (name is null || builder is null || protocol is null || signer is null)
         {
             return;

@@ -16,6 +16,14 @@ static class TrustBinding
             {
                 continue;
             }
+            if (protocol.MapRule.CountsAll)
+            {
+                context.Errors.Add(
+                    entry.Key,
+                    $"claims of protocol {protocol.Name} are not decided one by one; 'quorate nix verify' judges whole builds by a trust model of its own"
+                );
+                continue;
+            }
             if (models.ContainsKey(protocol.Name))
             {
                 context.Errors.Add(

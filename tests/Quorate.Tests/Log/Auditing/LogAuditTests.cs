@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Quorate.Core.Map;
 using Quorate.Core.Merkle;
 using Quorate.Crypto.Notes;
 using Quorate.Log;
@@ -20,7 +21,7 @@ public sealed class LogAuditTests : IDisposable
     public async Task Audit_of_a_quorate_log_checks_heads_values_and_map()
     {
         await using var log = await GrowAsync(700, 30);
-        var sound = Assert.IsType<AuditOutcome.Sound>(await AuditAsync(log, o => o with { Map = true }));
+        var sound = Assert.IsType<AuditOutcome.Sound>(await AuditAsync(log, o => o with { Map = MapRule.FirstValue }));
         Assert.Equal(["tiles", "entries", "heads", "values", "map"], sound.Checked);
         Assert.Equal(730UL, sound.Checkpoint.Size);
         Assert.Equal(log.HeadCount, sound.Heads);
@@ -30,7 +31,10 @@ public sealed class LogAuditTests : IDisposable
     public async Task Audit_of_an_empty_log_is_sound()
     {
         await using var log = await GrowAsync();
-        Assert.Equal(0UL, Assert.IsType<AuditOutcome.Sound>(await AuditAsync(log, o => o with { Map = true })).Checkpoint.Size);
+        Assert.Equal(
+            0UL,
+            Assert.IsType<AuditOutcome.Sound>(await AuditAsync(log, o => o with { Map = MapRule.FirstValue })).Checkpoint.Size
+        );
     }
 
     [Theory]
@@ -58,7 +62,7 @@ public sealed class LogAuditTests : IDisposable
         var lie = LogHead.Sign(head.LogRoot, head.TreeSize, head.LogRoot, tree.Root(2), 2, _fixture.Key);
         HeadRecordBundle.Write(_source.Objects["heads/000.p/2"].AsSpan(HeadRecordBundle.RecordSize), lie);
         Assert.IsType<AuditOutcome.Sound>(await AuditAsync(log));
-        var bad = Assert.IsType<AuditOutcome.Bad>(await AuditAsync(log, o => o with { Map = true }));
+        var bad = Assert.IsType<AuditOutcome.Bad>(await AuditAsync(log, o => o with { Map = MapRule.FirstValue }));
         Assert.Contains("map root", bad.Reason, StringComparison.Ordinal);
     }
 
