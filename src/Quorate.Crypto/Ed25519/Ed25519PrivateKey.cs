@@ -65,6 +65,24 @@ public sealed class Ed25519PrivateKey : IDisposable
         return signature;
     }
 
+    /// <summary>The 64-byte Ed25519ph signature over <paramref name="head"/> followed by <paramref name="rest"/>, see <see cref="Ed25519PublicKey.VerifyPrehashed"/>.</summary>
+    public unsafe byte[] SignPrehashed(ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var signature = new byte[Ed25519PublicKey.SignatureSize];
+        var state = stackalloc ulong[Sodium.PrehashStateSize / sizeof(ulong)];
+        Sodium.Prehash(state, head, rest);
+        // Safe: 64-byte signature and secret buffers, and the state that was just filled.
+        fixed (
+            byte* s = signature,
+                k = _secret
+        )
+        {
+            _ = Sodium.crypto_sign_ed25519ph_final_create(state, s, 0, k);
+        }
+        return signature;
+    }
+
     /// <summary>Copies the 32-byte seed, for writing key files.</summary>
     public void CopySeed(Span<byte> destination)
     {

@@ -52,6 +52,29 @@ public sealed class Ed25519PublicKey : IEquatable<Ed25519PublicKey>
         }
     }
 
+    /// <summary>
+    /// True only for a 64-byte Ed25519ph signature (RFC 8032 §5.1 with SHA-512 as prehash and no context) that this key made over
+    /// <paramref name="head"/> followed by <paramref name="rest"/>. As strict as <see cref="Verify"/>, and never true for a pure signature.
+    /// </summary>
+    public unsafe bool VerifyPrehashed(ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest, ReadOnlySpan<byte> signature)
+    {
+        if (signature.Length != SignatureSize)
+        {
+            return false;
+        }
+        Sodium.EnsureInitialized();
+        var state = stackalloc ulong[Sodium.PrehashStateSize / sizeof(ulong)];
+        Sodium.Prehash(state, head, rest);
+        // Safe: 64-byte signature, checked above, 32-byte key, and the state that was just filled.
+        fixed (
+            byte* s = signature,
+                k = _bytes
+        )
+        {
+            return Sodium.crypto_sign_ed25519ph_final_verify(state, s, k) == 0;
+        }
+    }
+
     public bool Equals(Ed25519PublicKey? other) => other is not null && AsSpan().SequenceEqual(other.AsSpan());
 
     public override bool Equals(object? obj) => Equals(obj as Ed25519PublicKey);

@@ -9,6 +9,9 @@ static unsafe partial class Sodium
     const string Library = "libsodium.so.23";
     const string Package = "libsodium23";
 
+    /// <summary>Room for a <c>crypto_sign_ed25519ph_state</c>, which is a SHA-512 state of 208 bytes, aligned to 8.</summary>
+    internal const int PrehashStateSize = 256;
+
     static readonly Lock s_lock = new();
     static volatile bool s_ready;
 
@@ -39,7 +42,26 @@ static unsafe partial class Sodium
             {
                 throw new NativeLibraryException(Library, Package, "fails the check of RFC 8032's first test vector");
             }
+            if (crypto_sign_ed25519ph_statebytes() > PrehashStateSize)
+            {
+                throw new NativeLibraryException(Library, Package, "has a larger state of Ed25519ph than every known version");
+            }
             s_ready = true;
+        }
+    }
+
+    /// <summary>Hashes the two parts of a message into a state of <see cref="PrehashStateSize"/> bytes.</summary>
+    internal static void Prehash(ulong* state, ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest)
+    {
+        _ = crypto_sign_ed25519ph_init(state);
+        // Safe: libsodium reads exactly the given lengths. An empty span has no address, so it points somewhere else.
+        fixed (
+            byte* h = head.IsEmpty ? "\0"u8 : head,
+                r = rest.IsEmpty ? "\0"u8 : rest
+        )
+        {
+            _ = crypto_sign_ed25519ph_update(state, h, (ulong)head.Length);
+            _ = crypto_sign_ed25519ph_update(state, r, (ulong)rest.Length);
         }
     }
 
@@ -96,4 +118,19 @@ static unsafe partial class Sodium
 
     [LibraryImport(Library)]
     internal static partial int crypto_sign_verify_detached(byte* signature, byte* message, ulong length, byte* publicKey);
+
+    [LibraryImport(Library)]
+    private static partial nuint crypto_sign_ed25519ph_statebytes();
+
+    [LibraryImport(Library)]
+    internal static partial int crypto_sign_ed25519ph_init(ulong* state);
+
+    [LibraryImport(Library)]
+    internal static partial int crypto_sign_ed25519ph_update(ulong* state, byte* message, ulong length);
+
+    [LibraryImport(Library)]
+    internal static partial int crypto_sign_ed25519ph_final_create(ulong* state, byte* signature, nint signatureLength, byte* secretKey);
+
+    [LibraryImport(Library)]
+    internal static partial int crypto_sign_ed25519ph_final_verify(ulong* state, byte* signature, byte* publicKey);
 }

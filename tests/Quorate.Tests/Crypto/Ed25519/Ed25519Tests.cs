@@ -9,7 +9,7 @@ namespace Quorate.Tests.Crypto.Ed25519;
 public sealed class Ed25519Tests
 {
     // L, the order of the base point (RFC 8032 §5.1).
-    static readonly BigInteger s_order = BigInteger.Pow(2, 252) + BigInteger.Parse("27742317777372353535851937790883648493");
+    internal static readonly BigInteger Order = BigInteger.Pow(2, 252) + BigInteger.Parse("27742317777372353535851937790883648493");
 
     // RFC 8032 §7.1, tests 1 to 3 and SHA(abc).
     [Theory]
@@ -75,7 +75,7 @@ public sealed class Ed25519Tests
         var good = key.Sign("message"u8);
         for (var multiple = 1; multiple <= 15; multiple++)
         {
-            var s = new BigInteger(good.AsSpan(32), isUnsigned: true) + multiple * s_order;
+            var s = new BigInteger(good.AsSpan(32), isUnsigned: true) + multiple * Order;
             if (s.GetByteCount(isUnsigned: true) > 32)
             {
                 break;
