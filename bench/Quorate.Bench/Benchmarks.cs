@@ -13,6 +13,7 @@ static class Benchmarks
         .. DecideBenchmarks.All(),
         .. MirrorBenchmarks.All(),
         .. AuditBenchmarks.All(),
+        .. NarBenchmarks.All(),
         .. ProcessBenchmarks.All(),
     ];
 }

@@ -46,6 +46,8 @@ public static class FuzzTargets
         new CompactJwsTarget(),
         new TraceObjectTarget(),
         new SignedTraceTarget(),
+        new NarTarget(),
+        new ContentAddressTarget(),
         new LogFrameTarget(),
         new WriteAheadFileTarget(),
         new StateImageTarget(),

@@ -56,8 +56,40 @@ public static class ContentAddressing
         {
             throw new ArgumentException("a NAR under SHA-256 has a source path", nameof(algorithm));
         }
-        var preimage = $"fixed:out:{(recursive ? "r:" : "")}{algorithm}:{Hex.Encode(hash)}:";
-        return MakePath("output:out", Sha256Digest.HashData(Encoding.ASCII.GetBytes(preimage)), storeDir, name);
+        return Fixed(recursive ? ContentMethod.Nar : ContentMethod.Flat, algorithm, hash, storeDir, name);
+    }
+
+    /// <summary>The path of an object with this content address, whatever its kind.</summary>
+    /// <param name="address">For an object that refers to itself, the hash modulo self-references.</param>
+    /// <param name="references">Without the object itself.</param>
+    /// <param name="selfReference">Whether the object refers to itself.</param>
+    /// <exception cref="FormatException">
+    /// Objects of this kind cannot have such references, or store directory or name are not valid.
+    /// </exception>
+    public static StorePath PathOf(
+        ContentAddress address,
+        IReadOnlyCollection<StorePath> references,
+        bool selfReference,
+        string storeDir,
+        string name
+    )
+    {
+        if (address is { Method: ContentMethod.Nar, Algorithm: "sha256" })
+        {
+            var type = WithReferences("source", references) + (selfReference ? ":self" : "");
+            return MakePath(type, new Sha256Digest(address.Hash), storeDir, name);
+        }
+        if (selfReference)
+        {
+            throw new FormatException("an object of this kind cannot refer to itself");
+        }
+        if (address.Method == ContentMethod.Text)
+        {
+            return Text(new Sha256Digest(address.Hash), references, storeDir, name);
+        }
+        return references.Count == 0
+            ? Fixed(address.Method, address.Algorithm, address.Hash, storeDir, name)
+            : throw new FormatException("an object of this kind cannot have references");
     }
 
     /// <summary>
@@ -75,6 +107,12 @@ public static class ContentAddressing
 
     /// <summary>The narinfo field <c>CA</c> of an object for which <see cref="CertifiesItself"/> holds.</summary>
     public static string RecursiveSha256Field(Sha256Digest narHash) => "fixed:r:" + NarHash.ToNix32(narHash);
+
+    static StorePath Fixed(ContentMethod method, string algorithm, ReadOnlySpan<byte> hash, string storeDir, string name)
+    {
+        var preimage = $"fixed:out:{ContentAddress.Prefix(method)}{algorithm}:{Hex.Encode(hash)}:";
+        return MakePath("output:out", Sha256Digest.HashData(Encoding.ASCII.GetBytes(preimage)), storeDir, name);
+    }
 
     static string WithReferences(string type, IEnumerable<StorePath> references)
     {
