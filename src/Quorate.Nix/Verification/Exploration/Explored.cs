@@ -1,0 +1,54 @@
+using Quorate.Nix.Derivations;
+using Quorate.Nix.Traces;
+
+namespace Quorate.Nix.Verification;
+
+/// <summary>A verified claim of a builder of the model.</summary>
+/// <param name="Sources">Where it was found.</param>
+/// <param name="Discounted">Why it does not count although it is genuine; null when it counts.</param>
+public sealed record ExploredClaim(
+    TraceBuilder Builder,
+    OutputPaths Outputs,
+    IReadOnlyList<TraceOutput> Stated,
+    bool? Built,
+    IReadOnlyList<string> Sources,
+    string? Discounted
+);
+
+/// <summary>A resolution of a position, with what was found about it.</summary>
+/// <param name="Needs">The outputs of other positions that it was resolved with.</param>
+public sealed record ExploredNode(
+    int Position,
+    ResolvedInputHash Hash,
+    IReadOnlyList<Requirement> Needs,
+    IReadOnlyList<ExploredClaim> Claims
+)
+{
+    public IEnumerable<ExploredClaim> Counting => Claims.Where(claim => claim.Discounted is null);
+}
+
+/// <summary>Something that was left out for a reason that makes a rejection doubtful: a bound, or a source without an answer.</summary>
+/// <param name="Position">Where; null for the whole.</param>
+public sealed record ExplorationGap(int? Position, string Reason);
+
+/// <summary>Signed or unsigned material that was found and not admitted.</summary>
+public sealed record RefusedTrace(int Position, ResolvedInputHash Hash, TraceRefusal Refusal);
+
+/// <summary>Bounds of an exploration; reaching one leaves a gap.</summary>
+/// <param name="VariantsPerInput">Different outcomes of one input that are tried.</param>
+/// <param name="CombinationsPerDerivation">Choices of outcomes of all inputs together.</param>
+/// <param name="Lookups">Resolved derivations that are asked for.</param>
+public sealed record ExplorationLimits(int VariantsPerInput = 32, int CombinationsPerDerivation = 512, int Lookups = 2_000_000);
+
+/// <summary>Everything that was found out about a closure. Immutable.</summary>
+/// <param name="Nodes">By position.</param>
+/// <param name="Unresolved">Positions that could not be resolved, with an input of theirs that has no usable outcome.</param>
+public sealed record TraceExploration(
+    DerivationClosure Closure,
+    IReadOnlyList<IReadOnlyList<ExploredNode>> Nodes,
+    IReadOnlyDictionary<int, int> Unresolved,
+    IReadOnlyList<ExplorationGap> Gaps,
+    IReadOnlyList<RefusedTrace> Refused,
+    IReadOnlyDictionary<TraceFault, int> RefusedCounts,
+    int Lookups
+);

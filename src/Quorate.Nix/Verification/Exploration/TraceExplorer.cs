@@ -1,0 +1,276 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Threading.Channels;
+using Quorate.Nix.Derivations;
+using Quorate.Nix.Traces;
+
+namespace Quorate.Nix.Verification;
+
+/// <summary>
+/// Redoes the resolution of a closure, inputs first: for every combination of outcomes that builders of the model claim for its inputs, a derivation is resolved
+/// here, and what was built from that is asked for by the hash that results. Nobody's statement about how things were resolved is believed.
+/// </summary>
+public sealed class TraceExplorer
+{
+    const int MaxRefusedDetails = 256;
+    const int MaxGaps = 256;
+
+    readonly DerivationClosure _closure;
+    readonly TraceLookups _lookups;
+    readonly ExplorationLimits _limits;
+    readonly IProgress<(int Done, int Of)>? _progress;
+    readonly UpstreamPlaceholders _placeholders = new();
+
+    readonly IReadOnlyList<ExploredNode>[] _nodes;
+    readonly ConcurrentDictionary<string, IReadOnlyList<InputVariant>>[] _variants;
+    readonly ConcurrentDictionary<int, int> _unresolved = new();
+    readonly ConcurrentQueue<ExplorationGap> _gaps = new();
+    readonly ConcurrentQueue<RefusedTrace> _refused = new();
+
+    TraceExplorer(DerivationClosure closure, TraceLookups lookups, ExplorationLimits limits, IProgress<(int Done, int Of)>? progress)
+    {
+        _closure = closure;
+        _lookups = lookups;
+        _limits = limits;
+        _progress = progress;
+        _nodes = new IReadOnlyList<ExploredNode>[closure.Derivations.Count];
+        _variants = new ConcurrentDictionary<string, IReadOnlyList<InputVariant>>[closure.Derivations.Count];
+    }
+
+    /// <param name="parallel">Derivations that are worked on at once: as many as cores for local sources, more where answers come from afar.</param>
+    public static async Task<TraceExploration> ExploreAsync(
+        DerivationClosure closure,
+        TraceTrust trust,
+        IReadOnlyList<ITraceSource> sources,
+        DateTimeOffset now,
+        ExplorationLimits limits,
+        int parallel,
+        IProgress<(int Done, int Of)>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        var lookups = new TraceLookups(trust, sources, now);
+        var explorer = new TraceExplorer(closure, lookups, limits, progress);
+        await explorer.RunAsync(parallel, cancellationToken);
+        return new TraceExploration(
+            closure,
+            explorer._nodes,
+            explorer._unresolved.ToDictionary(),
+            [.. explorer._gaps],
+            [.. explorer._refused],
+            lookups.Refused,
+            lookups.Count
+        );
+    }
+
+    /// <summary>Each derivation is taken up when the last of its inputs is done.</summary>
+    async Task RunAsync(int parallel, CancellationToken cancellationToken)
+    {
+        var derivations = _closure.Derivations;
+        var consumers = new List<int>[derivations.Count];
+        var waiting = new int[derivations.Count];
+        var ready = Channel.CreateUnbounded<int>();
+        for (var position = 0; position < derivations.Count; position++)
+        {
+            consumers[position] = [];
+            waiting[position] = derivations[position].Inputs.Count;
+            foreach (var input in derivations[position].Inputs)
+            {
+                consumers[input.Position].Add(position);
+            }
+        }
+        for (var position = 0; position < derivations.Count; position++)
+        {
+            if (waiting[position] == 0)
+            {
+                ready.Writer.TryWrite(position);
+            }
+        }
+        var remaining = derivations.Count;
+
+        async Task WorkAsync()
+        {
+            try
+            {
+                await foreach (var position in ready.Reader.ReadAllAsync(cancellationToken))
+                {
+                    await ExploreAsync(position, cancellationToken);
+                    foreach (var consumer in consumers[position])
+                    {
+                        if (Interlocked.Decrement(ref waiting[consumer]) == 0)
+                        {
+                            ready.Writer.TryWrite(consumer);
+                        }
+                    }
+                    var left = Interlocked.Decrement(ref remaining);
+                    _progress?.Report((derivations.Count - left, derivations.Count));
+                    if (left == 0)
+                    {
+                        ready.Writer.Complete();
+                    }
+                }
+            }
+            catch (Exception e)
+            {
+                // The others wait for work that will not come.
+                ready.Writer.TryComplete(e);
+                throw;
+            }
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, Math.Max(1, parallel)).Select(_ => Task.Run(WorkAsync, cancellationToken)));
+    }
+
+    async Task ExploreAsync(int position, CancellationToken cancellationToken)
+    {
+        _variants[position] = new ConcurrentDictionary<string, IReadOnlyList<InputVariant>>(StringComparer.Ordinal);
+        _nodes[position] = [];
+        var derivation = _closure.Derivations[position];
+        if (derivation.IsFixed)
+        {
+            return;
+        }
+        if (derivation.Derivation.HasDynamicInputs)
+        {
+            Gap(position, "it uses derivations that are themselves built, which cannot be verified");
+            return;
+        }
+        if (derivation.Derivation.Kind == DerivationKind.Impure)
+        {
+            Gap(position, "it is impure: nobody can say what it should give");
+            return;
+        }
+        var inputs = new IReadOnlyList<InputVariant>[derivation.Inputs.Count];
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            inputs[i] = VariantsOf(derivation.Inputs[i]);
+            if (inputs[i].Count == 0)
+            {
+                _unresolved[position] = derivation.Inputs[i].Position;
+                return;
+            }
+            if (inputs[i].Count > _limits.VariantsPerInput)
+            {
+                Gap(
+                    position,
+                    $"{_closure.Derivations[derivation.Inputs[i].Position].Path.BaseName} has {inputs[i].Count} outcomes; {_limits.VariantsPerInput} were tried"
+                );
+                inputs[i] = [.. inputs[i].Take(_limits.VariantsPerInput)];
+            }
+        }
+        var names = derivation.Derivation.Outputs.ToImmutableDictionary(
+            output => output.Name,
+            output => DerivationPaths.OutputPathName(derivation.Name, output.Name),
+            StringComparer.Ordinal
+        );
+        var nodes = new List<ExploredNode>(1);
+        var tried = 0;
+        foreach (var choice in InputCombinations.Of(inputs))
+        {
+            if (++tried > _limits.CombinationsPerDerivation || _lookups.Count >= _limits.Lookups)
+            {
+                Gap(
+                    position,
+                    tried > _limits.CombinationsPerDerivation
+                        ? $"more than {_limits.CombinationsPerDerivation} ways to resolve it"
+                        : $"more than {_limits.Lookups} resolved derivations to look up"
+                );
+                break;
+            }
+            nodes.Add(await ExploreAsync(derivation, inputs, choice, names, cancellationToken));
+        }
+        _nodes[position] = nodes;
+    }
+
+    async Task<ExploredNode> ExploreAsync(
+        ClosureDerivation derivation,
+        IReadOnlyList<InputVariant>[] inputs,
+        int[] choice,
+        ImmutableDictionary<string, string> names,
+        CancellationToken cancellationToken
+    )
+    {
+        var chosen = new Dictionary<(StorePath, string), StorePath>();
+        var needs = new Requirement[inputs.Length];
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            var variant = inputs[i][choice[i]];
+            var input = derivation.Inputs[i].Position;
+            needs[i] = new Requirement(input, variant.Outputs);
+            for (var o = 0; o < variant.Paths.Count; o++)
+            {
+                chosen[(_closure.Derivations[input].Path, variant.Outputs.Pairs[o].Key)] = variant.Paths[o];
+            }
+        }
+        var resolved = DerivationResolution.Resolve(
+            derivation.Derivation,
+            derivation.Name,
+            (path, output) => chosen.GetValueOrDefault((path, output)),
+            _placeholders
+        )!;
+        var question = new TraceQuestion(resolved.Hash, TraceRegime.ContentAddressed, names, derivation.Path.StoreDir);
+        var answer = await _lookups.AskAsync(question, cancellationToken);
+        foreach (var reason in answer.Unavailable)
+        {
+            Gap(derivation.Position, $"{resolved.Hash}: {reason}");
+        }
+        foreach (var refusal in answer.Refused)
+        {
+            if (_refused.Count < MaxRefusedDetails)
+            {
+                _refused.Enqueue(new RefusedTrace(derivation.Position, resolved.Hash, refusal));
+            }
+        }
+        return new ExploredNode(derivation.Position, resolved.Hash, needs, answer.Claims);
+    }
+
+    /// <summary>The different outcomes of an input as far as a consumer uses it, from all claims that count and have all those outputs.</summary>
+    IReadOnlyList<InputVariant> VariantsOf(ClosureInput input) =>
+        _variants[input.Position].GetOrAdd(string.Join(',', input.Outputs), _ => MakeVariants(input));
+
+    IReadOnlyList<InputVariant> MakeVariants(ClosureInput input)
+    {
+        var derivation = _closure.Derivations[input.Position];
+        if (derivation.IsFixed)
+        {
+            return FixedVariant(derivation, input.Outputs) is { } variant ? [variant] : [];
+        }
+        var wanted = input.Outputs.ToHashSet(StringComparer.Ordinal);
+        var variants = new Dictionary<OutputPaths, InputVariant>();
+        foreach (var claim in _nodes[input.Position].SelectMany(node => node.Counting))
+        {
+            var outputs = claim.Outputs.Project(wanted);
+            if (outputs.Count != wanted.Count)
+            {
+                continue;
+            }
+            variants[outputs] = variants.TryGetValue(outputs, out var known)
+                ? known with
+                {
+                    Signers = known.Signers | claim.Builder.Set,
+                }
+                : new InputVariant(outputs, [.. claim.Stated.Where(o => wanted.Contains(o.Name)).Select(o => o.Path)], claim.Builder.Set);
+        }
+        return InputCombinations.Ordered(variants.Values);
+    }
+
+    static InputVariant? FixedVariant(ClosureDerivation derivation, ImmutableArray<string> wanted)
+    {
+        var outputs = wanted.Select(derivation.Derivation.Output).OfType<DerivationOutput>().ToList();
+        return outputs.Count == wanted.Length
+            ? new InputVariant(
+                OutputPaths.Of(outputs.Select(output => KeyValuePair.Create(output.Name, output.Path!.ToString()))),
+                [.. outputs.OrderBy(output => output.Name, StringComparer.Ordinal).Select(output => output.Path!)],
+                0
+            )
+            : null;
+    }
+
+    void Gap(int position, string reason)
+    {
+        if (_gaps.Count < MaxGaps)
+        {
+            _gaps.Enqueue(new ExplorationGap(position, reason));
+        }
+    }
+}

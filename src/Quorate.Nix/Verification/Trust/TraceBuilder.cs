@@ -1,0 +1,23 @@
+using Quorate.Crypto;
+using Quorate.Crypto.Keys;
+using Quorate.Trust.Rules;
+
+namespace Quorate.Nix.Verification;
+
+/// <summary>The keys by which a builder of a trust model is known.</summary>
+/// <param name="ClaimKeys">They sign claims; all of them are one builder with one vote.</param>
+/// <param name="LegacyKeys">Keys of binary caches, for which signed realisations of unresolved derivations count too.</param>
+public sealed record TraceBuilderKeys(IReadOnlyList<NixCachePublicKey> ClaimKeys, IReadOnlyList<NixCachePublicKey> LegacyKeys);
+
+/// <summary>A builder of a trust model.</summary>
+/// <param name="Bit">Its number in sets of builders.</param>
+/// <param name="Conditions">What each of its claims must meet to count.</param>
+public sealed record TraceBuilder(int Bit, string Name, TraceBuilderKeys Keys, IReadOnlyList<VoteCondition> Conditions)
+{
+    public ulong Set => 1UL << Bit;
+
+    /// <summary>It vouches for results as a cache does, without saying how they were resolved.</summary>
+    public bool IsLegacy => Keys.LegacyKeys.Count > 0;
+
+    internal IEnumerable<Ed25519PublicKey> AllKeys => Keys.ClaimKeys.Concat(Keys.LegacyKeys).Select(key => key.Key);
+}

@@ -1,0 +1,72 @@
+using Quorate.Nix.Derivations;
+using Quorate.Trust;
+
+namespace Quorate.Nix.Verification;
+
+/// <summary>What is verified, how, and with what.</summary>
+/// <param name="Target">A derivation.</param>
+/// <param name="Expected">Outputs that it must have been built to; empty lets the claims say.</param>
+public sealed record VerificationRequest(StorePath Target, OutputPaths Expected, TraceTrust Trust)
+{
+    public VerificationMode Mode { get; init; } = VerificationMode.Coalition;
+
+    public ExplorationLimits Exploration { get; init; } = new();
+
+    public SearchLimits Search { get; init; } = new();
+
+    /// <summary>Derivations that are worked on at once.</summary>
+    public int Parallel { get; init; } = Environment.ProcessorCount;
+}
+
+/// <summary>One derivation of the verified graph.</summary>
+/// <param name="Outputs">What it was found to be, as far as the target needs it; null where that is open.</param>
+/// <param name="Resolved">Hash of the resolution that the verdict rests on; null for fixed outputs, legacy claims and what is open.</param>
+/// <param name="Signers">Whose claims back that.</param>
+public sealed record VerifiedPosition(
+    StorePath Derivation,
+    DerivationKind Kind,
+    OutputPaths? Outputs,
+    ResolvedInputHash? Resolved,
+    IReadOnlyList<string> Signers
+)
+{
+    /// <summary>Derivations of the graph that this resolution used.</summary>
+    public required IReadOnlyList<StorePath> Inputs { get; init; }
+
+    /// <summary>The claims that stand behind it.</summary>
+    public required IReadOnlyList<ExploredClaim> Claims { get; init; }
+}
+
+/// <summary>Builders differ about one resolved derivation.</summary>
+public sealed record Divergence(StorePath Derivation, IReadOnlyList<DivergentOutcome> Outcomes);
+
+/// <summary>One of several outcomes.</summary>
+/// <param name="Builders">Who claims it.</param>
+public sealed record DivergentOutcome(ResolvedInputHash Resolved, OutputPaths Outputs, IReadOnlyList<string> Builders);
+
+/// <summary>Where it fails, and whose word would be needed.</summary>
+/// <param name="Resolved">What it would have been resolved to; empty where an input has no outcome.</param>
+public sealed record MissingEvidence(StorePath Derivation, IReadOnlyList<ResolvedInputHash> Resolved, string Reason);
+
+/// <summary>The result of a verification, complete enough to be checked by somebody else with the same evidence.</summary>
+/// <param name="Outputs">Of the target; null unless accepted.</param>
+/// <param name="Reasons">Sentences for people, the most important first.</param>
+/// <param name="Positions">The graph that the verdict rests on, from the target down; empty unless accepted.</param>
+/// <param name="Fixed">Fixed outputs in that graph: they need no evidence.</param>
+/// <param name="Coalition">Rejected: builders who together could have made this result, and whom the model does not believe.</param>
+/// <param name="Gaps">Why a rejection would not be certain.</param>
+public sealed record TraceVerification(
+    Verdict Verdict,
+    VerificationMode Mode,
+    StorePath Target,
+    OutputPaths? Outputs,
+    string Rule,
+    IReadOnlyList<string> Reasons,
+    IReadOnlyList<VerifiedPosition> Positions,
+    IReadOnlyList<VerifiedPosition> Fixed,
+    IReadOnlyList<Divergence> Divergences,
+    IReadOnlyList<MissingEvidence> Missing,
+    IReadOnlyList<string> Coalition,
+    IReadOnlyList<ExplorationGap> Gaps,
+    TraceExploration? Exploration
+);

@@ -1,0 +1,119 @@
+using System.Numerics;
+using Quorate.Nix.Derivations;
+using Quorate.Nix.Traces;
+
+namespace Quorate.Nix.Verification;
+
+/// <summary>Verifies one derivation: loads its closure, redoes its resolution with what builders claim, and judges the result under a model.</summary>
+public sealed class TraceVerifier(IDerivationSource derivations, IReadOnlyList<ITraceSource> sources, TimeProvider clock)
+{
+    /// <exception cref="IOException">A derivation cannot be read.</exception>
+    /// <exception cref="Core.MalformedException">The closure is not complete, or not what its paths say.</exception>
+    public async Task<TraceVerification> VerifyAsync(
+        VerificationRequest request,
+        IProgress<(int Done, int Of)>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        var closure = DerivationClosure.Load(request.Target, derivations, cancellationToken);
+        if (Refusal(closure, request) is { } refusal)
+        {
+            return VerificationReport.Refused(request, refusal);
+        }
+        var exploration = await TraceExplorer.ExploreAsync(
+            closure,
+            request.Trust,
+            sources,
+            clock.GetUtcNow(),
+            request.Exploration,
+            request.Parallel,
+            progress,
+            cancellationToken
+        );
+        return Judge(request, exploration, cancellationToken);
+    }
+
+    /// <summary>What no evidence could change.</summary>
+    static string? Refusal(DerivationClosure closure, VerificationRequest request)
+    {
+        if (request.Expected.Names.FirstOrDefault(name => closure.Target.Derivation.Output(name) is null) is { } unknown)
+        {
+            return $"{request.Target.BaseName} has no output '{unknown}'";
+        }
+        // Content-addressed evidence says nothing of builds whose inputs are named by how they were made.
+        return
+            closure.Derivations.FirstOrDefault(derivation => derivation.Derivation.Kind == DerivationKind.InputAddressed) is { } addressed
+            ? $"{addressed.Path.BaseName} is input-addressed: content-addressed traces cannot say what it was built from"
+            : null;
+    }
+
+    static TraceVerification Judge(VerificationRequest request, TraceExploration exploration, CancellationToken cancellationToken)
+    {
+        var builder = GraphOf(exploration, out var nodes);
+        var candidates = Candidates(request, exploration);
+        var targets = candidates.Select(outputs => builder.AddTarget(exploration.Closure.Target.Position, outputs)).ToList();
+        var graph = builder.Build();
+        var verdicts = new List<(OutputPaths Outputs, GraphVerdict Verdict)>();
+        foreach (var (outputs, target) in candidates.Zip(targets))
+        {
+            verdicts.Add(
+                (outputs, TraceSemantics.Judge(request.Mode, graph, target, request.Trust.Model, request.Search, cancellationToken))
+            );
+        }
+        return new VerificationReport(request, exploration, graph, nodes).Of(verdicts);
+    }
+
+    /// <summary>Positions of the graph are those of the closure.</summary>
+    static TraceGraphBuilder GraphOf(TraceExploration exploration, out IReadOnlyList<ExploredNode> nodes)
+    {
+        var builder = new TraceGraphBuilder();
+        var numbered = new List<ExploredNode>();
+        foreach (var derivation in exploration.Closure.Derivations)
+        {
+            if (derivation.IsFixed)
+            {
+                builder.AddFixed(FixedOutputs(derivation));
+                continue;
+            }
+            var position = builder.AddPosition();
+            foreach (var node in exploration.Nodes[position])
+            {
+                var number = builder.AddNode(position, node.Needs);
+                numbered.Add(node);
+                foreach (var claim in node.Counting)
+                {
+                    builder.AddClaim(number, claim.Builder.Bit, claim.Outputs);
+                }
+            }
+        }
+        nodes = numbered;
+        return builder;
+    }
+
+    internal static OutputPaths FixedOutputs(ClosureDerivation derivation) =>
+        OutputPaths.Of(derivation.Derivation.Outputs.Select(output => KeyValuePair.Create(output.Name, output.Path!.ToString())));
+
+    /// <summary>What the target may have been built to: what is expected, or everything that is claimed, the most signed first.</summary>
+    static IReadOnlyList<OutputPaths> Candidates(VerificationRequest request, TraceExploration exploration)
+    {
+        var target = exploration.Closure.Target;
+        if (request.Expected.Count > 0)
+        {
+            return [request.Expected];
+        }
+        if (target.IsFixed)
+        {
+            return [FixedOutputs(target)];
+        }
+        return
+        [
+            .. exploration
+                .Nodes[target.Position]
+                .SelectMany(node => node.Counting)
+                .GroupBy(claim => claim.Outputs)
+                .OrderByDescending(group => BitOperations.PopCount(group.Aggregate(0UL, (all, claim) => all | claim.Builder.Set)))
+                .ThenBy(group => group.Key.ToString(), StringComparer.Ordinal)
+                .Select(group => group.Key),
+        ];
+    }
+}
