@@ -32,8 +32,10 @@ public static class NarFeed
         var pipe = new Pipe(s_options);
         var produced = Task.Run(() => ProduceAsync(path, pipe.Writer, through, cancellationToken), cancellationToken);
         var consumed = ConsumeAsync(pipe.Reader, sinks, cancellationToken);
-        // Of two failures the first in this list is thrown; a reader that is gone is none of the producer's.
-        await Task.WhenAll(produced, consumed);
+        await Task.WhenAll(produced, consumed).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // The producer's failure makes the consumer fail too; a consumer that failed by itself is none of the producer's.
+        await produced;
+        await consumed;
     }
 
     /// <summary>NAR hash and size of a tree on disk.</summary>

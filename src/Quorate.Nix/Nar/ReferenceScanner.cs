@@ -39,6 +39,9 @@ public sealed class ReferenceScanner : IByteSink
         _held = tail.Length;
     }
 
+    /// <summary>What comes next does not continue what was written so far.</summary>
+    public void Cut() => _held = 0;
+
     void Search(ReadOnlySpan<byte> bytes)
     {
         int at;
