@@ -9,6 +9,9 @@ namespace Quorate.Crypto.Keys;
 /// <summary>A Nix binary cache's public key, <c>name:base64</c> of 32 bytes, as in <c>trusted-public-keys</c>.</summary>
 public sealed record NixCachePublicKey(string Name, Ed25519PublicKey Key)
 {
+    /// <summary>Whether a key can be called this: printable ASCII that no text around it has to escape.</summary>
+    public static bool IsName(ReadOnlySpan<char> name) => NamedKeyText.IsName(name);
+
     public static bool TryParse(string text, [NotNullWhen(true)] out NixCachePublicKey? key)
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal);
