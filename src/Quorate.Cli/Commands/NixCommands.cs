@@ -7,7 +7,12 @@ namespace Quorate.Cli.Commands;
 static class NixCommands
 {
     public static Command Build(CliHost host) =>
-        new("nix", "Publish and check what Nix builds") { HookCommands.Build(host), SubmitClosureCommand.Build(host) };
+        new("nix", "Publish and check what Nix builds")
+        {
+            HookCommands.Build(host),
+            SubmitClosureCommand.Build(host),
+            NixSignCommand.Build(host),
+        };
 
     public static Option<string?> NixStoreOption() =>
         new("--nix-store") { Description = "The nix-store program to ask (default: the one on $PATH)", HelpName = "FILE" };

@@ -38,11 +38,14 @@ static class BuildStore
     }
 
     /// <summary>The value of <c>store</c> in settings as <c>nix.conf</c> has them, of which the last one counts.</summary>
-    internal static string? ConfiguredStore(string? settings) =>
+    internal static string? ConfiguredStore(string? settings) => Setting(settings, "store");
+
+    /// <summary>The value of a name in settings as <c>nix.conf</c> has them; null when it is not there, or empty.</summary>
+    internal static string? Setting(string? settings, string name) =>
         (settings ?? "")
             .Split('\n')
             .Select(line => line.Split('=', 2))
-            .Where(parts => parts.Length == 2 && parts[0].Trim() == "store")
+            .Where(parts => parts.Length == 2 && parts[0].Trim() == name)
             .Select(parts => parts[1].Trim())
             .LastOrDefault(value => value.Length > 0);
 

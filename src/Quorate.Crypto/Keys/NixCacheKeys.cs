@@ -45,6 +45,9 @@ public sealed class NixCacheSecretKey(string name, Ed25519PrivateKey key) : IDis
 
     public NixCachePublicKey PublicKey { get; } = new(name, key.PublicKey);
 
+    /// <summary>The key itself, for signatures of other forms than a cache's. Lives as long as this.</summary>
+    public Ed25519PrivateKey Key { get; } = key;
+
     /// <param name="readableByOthers">Whether the file's group or everybody may read it.</param>
     /// <exception cref="MalformedException"/>
     /// <exception cref="IOException">The file cannot be read.</exception>
@@ -61,7 +64,7 @@ public sealed class NixCacheSecretKey(string name, Ed25519PrivateKey key) : IDis
             : throw new ArgumentException($"'{name}' cannot be the name of a Nix cache key", nameof(name));
 
     /// <summary><c>name:base64</c> of the signature over <paramref name="message"/>: the value of a narinfo's <c>Sig</c>.</summary>
-    public string Sign(ReadOnlySpan<byte> message) => $"{Name}:{StrictBase64.Encode(key.Sign(message))}";
+    public string Sign(ReadOnlySpan<byte> message) => $"{Name}:{StrictBase64.Encode(Key.Sign(message))}";
 
     /// <summary>Writes a new file of mode 0600.</summary>
     /// <exception cref="IOException">The file exists already; a key is never overwritten.</exception>
@@ -70,7 +73,7 @@ public sealed class NixCacheSecretKey(string name, Ed25519PrivateKey key) : IDis
         // Large enough never to grow, which would leave a copy behind.
         var writer = new ArrayBufferWriter<byte>(512);
         writer.Write(Encoding.ASCII.GetBytes($"{Name}:"));
-        SeedAndPublic.Write(key, writer);
+        SeedAndPublic.Write(Key, writer);
         try
         {
             SecretFile.Create(path, writer.WrittenSpan);
@@ -81,7 +84,7 @@ public sealed class NixCacheSecretKey(string name, Ed25519PrivateKey key) : IDis
         }
     }
 
-    public void Dispose() => key.Dispose();
+    public void Dispose() => Key.Dispose();
 
     static NixCacheSecretKey Parse(ReadOnlySpan<byte> text, string what)
     {

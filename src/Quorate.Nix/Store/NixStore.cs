@@ -58,6 +58,14 @@ public sealed class NixStore(string program, string? store, string? storeDir = n
             ? []
             : await PathsAsync(["--check-validity", "--print-invalid", .. paths.Select(p => p.ToString())], cancellationToken);
 
+    /// <summary>Which Nix this is.</summary>
+    /// <exception cref="NixStoreException"/>
+    public async Task<NixVersion> VersionAsync(CancellationToken cancellationToken)
+    {
+        var text = await RunAsync(["--version"], cancellationToken);
+        return NixVersion.TryParse(text, out var version) ? version : throw new NixStoreException("nix-store does not say its version");
+    }
+
     async Task<IReadOnlyList<StorePath>> PathsAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
         [
             .. (await RunAsync(arguments, cancellationToken))

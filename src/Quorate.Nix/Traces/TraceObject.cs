@@ -38,10 +38,17 @@ public sealed class TraceObject
 
     static ReadOnlySpan<byte> BlankBytes => " \t\r"u8;
 
-    TraceObject(TraceLayout layout, IReadOnlyList<TraceElement> elements)
+    readonly ReadOnlyMemory<byte> _bytes;
+
+    // Where the list of a set of JWS ends, before its bracket.
+    readonly int _end;
+
+    TraceObject(TraceLayout layout, IReadOnlyList<TraceElement> elements, ReadOnlyMemory<byte> bytes = default, int end = 0)
     {
         Layout = layout;
         Elements = elements;
+        _bytes = bytes;
+        _end = end;
     }
 
     public TraceLayout Layout { get; }
@@ -51,6 +58,37 @@ public sealed class TraceObject
     /// <summary>Values of log entries, each one element.</summary>
     public static TraceObject OfElements(IEnumerable<ReadOnlyMemory<byte>> values) =>
         new(TraceLayout.Elements, [.. values.Select(TraceElement.Of)]);
+
+    /// <summary>The object that has nothing but this element.</summary>
+    public static byte[] Create(TraceElement element) =>
+        element.IsJws ? [.. "{\"signatures\":[\""u8, .. element.Raw.Span, .. "\"]}"u8] : [.. element.Raw.Span, (byte)'\n'];
+
+    /// <summary>Whether it has exactly these bytes as an element.</summary>
+    public bool Contains(TraceElement element)
+    {
+        foreach (var known in Elements)
+        {
+            if (known.Raw.Span.SequenceEqual(element.Raw.Span))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// <summary>The object's bytes with one element more at the end. All others stay as they were, whoever wrote them.</summary>
+    /// <exception cref="ArgumentException">The element belongs to the other layout.</exception>
+    public byte[] Append(TraceElement element)
+    {
+        if (Layout != (element.IsJws ? TraceLayout.JwsSet : TraceLayout.BundleLines))
+        {
+            throw new ArgumentException("a set of JWS and lines of bundles are never mixed", nameof(element));
+        }
+        var bytes = _bytes.Span;
+        return element.IsJws
+            ? [.. bytes[.._end], .. Elements.Count > 0 ? ",\""u8 : "\""u8, .. element.Raw.Span, (byte)'"', .. bytes[_end..]]
+            : [.. bytes, .. bytes.EndsWith("\n"u8) ? default : "\n"u8, .. element.Raw.Span, (byte)'\n'];
+    }
 
     /// <summary>
     /// Tells the layouts apart by their content (specification §9.1). False when the bytes are neither; a single broken element is no reason.
@@ -69,13 +107,13 @@ public sealed class TraceObject
             problem = start < 0 ? "empty" : "neither a set of JWS nor lines of bundles";
             return false;
         }
-        if (TryJwsSet(bytes, out var elements, out problem))
+        if (TryJwsSet(bytes, out var elements, out var end, out problem))
         {
-            traces = new TraceObject(TraceLayout.JwsSet, elements);
+            traces = new TraceObject(TraceLayout.JwsSet, elements, bytes, end);
         }
         else if (problem.Length == 0)
         {
-            traces = new TraceObject(TraceLayout.BundleLines, Lines(bytes));
+            traces = new TraceObject(TraceLayout.BundleLines, Lines(bytes), bytes);
         }
         return traces is not null;
     }
@@ -84,9 +122,10 @@ public sealed class TraceObject
     /// False with a problem when it is a set of JWS that cannot be read, and false without one when it is none. A set is one JSON object with
     /// an array <c>signatures</c>; other members are ignored.
     /// </summary>
-    static bool TryJwsSet(ReadOnlyMemory<byte> bytes, out List<TraceElement> elements, out string problem)
+    static bool TryJwsSet(ReadOnlyMemory<byte> bytes, out List<TraceElement> elements, out int end, out string problem)
     {
         elements = [];
+        end = 0;
         problem = "";
         var isSet = false;
         var reader = new Utf8JsonReader(bytes.Span, new JsonReaderOptions { MaxDepth = Core.Json.StrictJson.MaxDepth });
@@ -109,6 +148,7 @@ public sealed class TraceObject
                 }
                 isSet = true;
                 ReadSignatures(ref reader, bytes, elements);
+                end = (int)reader.TokenStartIndex;
             }
             // Whatever follows the object is an error of its own.
             isSet = isSet && !reader.Read();

@@ -1,0 +1,146 @@
+using Quorate.Nix.Derivations;
+using Quorate.Nix.Traces;
+
+namespace Quorate.Sources.Traces;
+
+public sealed record TraceCacheOptions
+{
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>From a request to the last byte of its answer.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Connections kept to the cache; more requests wait for one.</summary>
+    public int MaxConnections { get; init; } = 32;
+
+    /// <summary>Objects asked for at once, over HTTP or from a disk; more wait.</summary>
+    public int MaxLookups { get; init; } = 64;
+}
+
+/// <summary>
+/// A trace cache with laut's names, over HTTP or in a directory: looks up both layouts of a resolved derivation, and adds to either without
+/// losing what others add at the same time. Thread-safe.
+/// </summary>
+public sealed class TraceCache : ITraceSource, IDisposable
+{
+    /// <summary>Rounds of reading and writing an object that others change, as in laut.</summary>
+    public const int MaxAttempts = 5;
+
+    static readonly TraceLayout[] s_layouts = [TraceLayout.BundleLines, TraceLayout.JwsSet];
+
+    readonly ITraceStorage _storage;
+    readonly SemaphoreSlim _lookups;
+
+    public TraceCache(TraceCacheAddress address, TimeProvider time, TraceCacheOptions? options = null)
+    {
+        options ??= new TraceCacheOptions();
+        Address = address;
+        _storage = address.IsDirectory ? new TraceDirectory(time) : new TraceHttp(address, options, time);
+        _lookups = new SemaphoreSlim(options.MaxLookups);
+    }
+
+    public TraceCacheAddress Address { get; }
+
+    public string Name => Address.ToString();
+
+    /// <summary>Asks for both layouts. One of them found is an answer, with what became of the other as its problem.</summary>
+    public async Task<TraceLookup> FindAsync(ResolvedInputHash input, CancellationToken cancellationToken)
+    {
+        var answers = await Task.WhenAll(s_layouts.Select(layout => ReadAsync(input, layout, cancellationToken)));
+        TraceObject[] found = [.. answers.Select(answer => answer.Traces).OfType<TraceObject>()];
+        string[] problems = [.. answers.Select(answer => answer.Problem).OfType<string>()];
+        return found.Length > 0 ? new TraceLookup.Found(found, problems)
+            : problems.Length > 0 ? new TraceLookup.Unavailable(string.Join("; ", problems))
+            : TraceLookup.Absent;
+    }
+
+    /// <summary>Adds a claim, unless exactly these bytes are there already.</summary>
+    /// <returns>Whether it was added.</returns>
+    /// <exception cref="TraceCacheException">The cache refused, or others were faster five times.</exception>
+    public async Task<bool> AddAsync(ResolvedInputHash input, TraceElement element, CancellationToken cancellationToken)
+    {
+        var name = Address.Object(input, element.IsJws ? TraceLayout.JwsSet : TraceLayout.BundleLines);
+        for (var attempt = 1; attempt <= MaxAttempts; attempt++)
+        {
+            var read = await _storage.ReadAsync(name, TraceObject.MaxBytes, cancellationToken);
+            byte[] bytes;
+            if (read is null)
+            {
+                bytes = TraceObject.Create(element);
+            }
+            else
+            {
+                var traces = Parse(name, read, element);
+                if (traces.Contains(element))
+                {
+                    return false;
+                }
+                bytes = traces.Append(element);
+            }
+            if (bytes.Length > TraceObject.MaxBytes)
+            {
+                throw new TraceCacheException($"{name} is full: with one more claim it is over {TraceObject.MaxBytes} bytes");
+            }
+            if (await _storage.TryWriteAsync(name, bytes, read, cancellationToken))
+            {
+                return true;
+            }
+        }
+        throw new TraceCacheException($"{name} was changed by others in {MaxAttempts} attempts to add to it");
+    }
+
+    /// <summary>Keeps the resolved derivation beside its claims, so that others need not have built it to read them.</summary>
+    /// <exception cref="TraceCacheException">The cache refused.</exception>
+    public async Task AddDerivationAsync(ResolvedInputHash input, byte[] aterm, CancellationToken cancellationToken)
+    {
+        // The name is a hash of the content, so whatever is there already is the same or somebody's nonsense.
+        await _storage.TryWriteAsync(Address.Derivation(input), aterm, read: null, cancellationToken);
+    }
+
+    /// <summary>A resolved derivation that was kept beside its claims; null when there is none. The caller recomputes its hash.</summary>
+    /// <exception cref="TraceCacheException"/>
+    public async Task<ReadOnlyMemory<byte>?> FindDerivationAsync(ResolvedInputHash input, CancellationToken cancellationToken) =>
+        (await _storage.ReadAsync(Address.Derivation(input), Derivation.MaxBytes, cancellationToken))?.Bytes;
+
+    public void Dispose()
+    {
+        _storage.Dispose();
+        _lookups.Dispose();
+    }
+
+    static TraceObject Parse(Uri name, StoredTrace read, TraceElement element)
+    {
+        if (!TraceObject.TryRead(read.Bytes, out var traces, out var problem))
+        {
+            throw new TraceCacheException($"{name} cannot be added to: {problem}");
+        }
+        return (traces.Layout == TraceLayout.JwsSet) == element.IsJws
+            ? traces
+            : throw new TraceCacheException($"{name} cannot be added to: it has the other layout");
+    }
+
+    async Task<(TraceObject? Traces, string? Problem)> ReadAsync(
+        ResolvedInputHash input,
+        TraceLayout layout,
+        CancellationToken cancellationToken
+    )
+    {
+        var name = Address.Object(input, layout);
+        await _lookups.WaitAsync(cancellationToken);
+        try
+        {
+            var read = await _storage.ReadAsync(name, TraceObject.MaxBytes, cancellationToken);
+            return read is null ? (null, null)
+                : TraceObject.TryRead(read.Bytes, out var traces, out var problem) ? (traces, null)
+                : (null, $"{name}: {problem}");
+        }
+        catch (TraceCacheException e)
+        {
+            return (null, e.Message);
+        }
+        finally
+        {
+            _lookups.Release();
+        }
+    }
+}

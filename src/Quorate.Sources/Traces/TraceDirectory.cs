@@ -1,0 +1,83 @@
+using System.Security.Cryptography;
+using Quorate.Core.Encodings;
+using Quorate.Core.Files;
+
+namespace Quorate.Sources.Traces;
+
+/// <summary>Trace objects as files. Writers exclude each other by a lock file beside the object; readers see whole files only.</summary>
+sealed class TraceDirectory(TimeProvider time) : ITraceStorage
+{
+    const int LockAttempts = 100;
+    static readonly TimeSpan s_lockPause = TimeSpan.FromMilliseconds(20);
+
+    public async Task<StoredTrace?> ReadAsync(Uri name, int maxBytes, CancellationToken cancellationToken)
+    {
+        var path = TraceCacheAddress.LocalPath(name);
+        try
+        {
+            using var file = File.OpenHandle(path, options: FileOptions.Asynchronous);
+            var length = RandomAccess.GetLength(file);
+            if (length > maxBytes)
+            {
+                throw new TraceCacheException($"{path} has {length} bytes, over the limit of {maxBytes}");
+            }
+            var bytes = new byte[length];
+            var read = 0;
+            // Files are replaced and never changed, so a short one is an error of the disk.
+            while (read < bytes.Length)
+            {
+                var count = await RandomAccess.ReadAsync(file, bytes.AsMemory(read), read, cancellationToken);
+                read += count > 0 ? count : throw new TraceCacheException($"{path} ends early");
+            }
+            return new StoredTrace(bytes, Hex.Encode(SHA256.HashData(bytes)));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or (IOException and not TraceCacheException))
+        {
+            throw new TraceCacheException($"cannot read {path}: {e.Message}", e);
+        }
+    }
+
+    public async Task<bool> TryWriteAsync(Uri name, byte[] bytes, StoredTrace? read, CancellationToken cancellationToken)
+    {
+        var path = TraceCacheAddress.LocalPath(name);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            await using var held = await LockAsync(path, cancellationToken);
+            var now = await ReadAsync(name, int.MaxValue, cancellationToken);
+            if (now?.Tag != read?.Tag)
+            {
+                return false;
+            }
+            DurableFile.Replace(path, bytes);
+            return true;
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or (IOException and not TraceCacheException))
+        {
+            throw new TraceCacheException($"cannot write {path}: {e.Message}", e);
+        }
+    }
+
+    public void Dispose() { }
+
+    /// <summary>The lock file stays: deleting it would let two writers hold two files of one name.</summary>
+    async Task<FileStream> LockAsync(string path, CancellationToken cancellationToken)
+    {
+        var name = Path.Combine(Path.GetDirectoryName(path)!, ".lock");
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return new FileStream(name, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
+            }
+            catch (IOException) when (attempt < LockAttempts && File.Exists(name))
+            {
+                await Task.Delay(s_lockPause, time, cancellationToken);
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+using System.Text.Json;
+using Quorate.Crypto.Keys;
+using Quorate.Nix.Traces;
+using Quorate.Tests.Nix.Traces;
+using Xunit;
+
+namespace Quorate.Tests.Cli;
+
+public sealed class NixSignTests : IDisposable
+{
+    readonly CliFixture _f = new();
+
+    public void Dispose() => _f.Dispose();
+
+    [Fact]
+    public async Task Sign_prints_a_claim_that_verifies()
+    {
+        var build = await BuildAsync();
+        var (exit, text, error) = await SignAsync(build);
+        Assert.Equal((0, ""), (exit, error));
+        var claim = Assert.Single(Admit(build, text.TrimEnd('\n')).Claims);
+        Assert.True(claim.Built);
+        Assert.Equal(build.Out, claim.PathOf("out"));
+        var provenance = TraceProvenance.Read(claim.Evidence[0]);
+        Assert.Equal("2.34.8", provenance.Versions["nixVersion"]);
+        Assert.Equal(32, provenance.AttemptId!.Length);
+    }
+
+    [Theory]
+    [InlineData("jws2", TraceFormat.Jws2)]
+    [InlineData("jws3", TraceFormat.Jws3)]
+    public async Task Sign_in_another_format_verifies(string name, TraceFormat format)
+    {
+        var build = await BuildAsync();
+        var (_, text, _) = await SignAsync(build, "--format", name);
+        Assert.Equal(format, Assert.Single(Admit(build, text.TrimEnd('\n')).Claims).Evidence[0].Format);
+    }
+
+    [Fact]
+    public async Task Sign_with_provenance_states_it()
+    {
+        var build = await BuildAsync();
+        var (_, text, _) = await SignAsync(
+            build,
+            "--builder-software",
+            "github:example/builders",
+            "--builder-software-digest",
+            "gitCommit=00",
+            "--relayed"
+        );
+        var claim = Assert.Single(Admit(build, text.TrimEnd('\n')).Claims);
+        Assert.False(claim.Built);
+        var software = TraceProvenance.Read(claim.Evidence[0]).Software!;
+        Assert.Equal(("github:example/builders", "00"), (software.Uri, software.Digests["gitCommit"]));
+    }
+
+    [Fact]
+    public async Task Sign_to_a_directory_keeps_the_derivation_beside_the_claim()
+    {
+        var build = await BuildAsync();
+        var cache = _f["cache"];
+        Assert.Equal(0, (await SignAsync(build, "--out", cache)).Exit);
+        var input = build.Derivation.HashPart;
+        Assert.Single(Admit(build, (await File.ReadAllTextAsync(Path.Combine(cache, "traces", "aterm", input))).TrimEnd('\n')).Claims);
+        Assert.Equal(
+            await File.ReadAllBytesAsync(build.OnDisk(build.Derivation)),
+            await File.ReadAllBytesAsync(Path.Combine(cache, "traces", "drv", input))
+        );
+    }
+
+    [Fact]
+    public async Task Sign_to_a_log_submits_the_same_bytes_under_the_input_hash()
+    {
+        var build = await BuildAsync();
+        await using var node = await NodeAsync("nix-trace");
+        var (exit, text, error) = await SignAsync(build, "--log", "alice", "--node", node.Address);
+        Assert.Equal((0, "", $"{build.Derivation.HashPart} alice\n"), (exit, error, text));
+        var request = Assert.Single(node.Requests, r => r.Contains("/submit", StringComparison.Ordinal));
+        using var body = JsonDocument.Parse(request[request.IndexOf('{', StringComparison.Ordinal)..]);
+        var item = body.RootElement.GetProperty("items")[0].ToString();
+        Assert.Contains(
+            Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes(build.Derivation.HashPart)),
+            item,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public async Task Sign_to_a_log_of_another_protocol_is_refused()
+    {
+        var build = await BuildAsync();
+        await using var node = await NodeAsync("nix");
+        var (exit, _, error) = await SignAsync(build, "--log", "alice", "--node", node.Address);
+        Assert.Equal(1, exit);
+        Assert.Contains("nix-trace", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Sign_with_the_key_of_a_log_is_refused()
+    {
+        var build = await BuildAsync();
+        await using var node = await NodeAsync("nix-trace", Key().PublicKey.Key.ToString());
+        var (exit, _, error) = await SignAsync(build, "--log", "alice", "--node", node.Address);
+        Assert.Equal(1, exit);
+        Assert.Contains("the key of the log 'alice'", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Sign_of_changed_outputs_is_refused_with_status_2()
+    {
+        var build = await BuildAsync();
+        await File.AppendAllTextAsync(build.OnDisk(build.Out), "x");
+        var (exit, text, error) = await SignAsync(build);
+        Assert.Equal((2, ""), (exit, text));
+        Assert.StartsWith("REFUSED", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Sign_of_an_unresolved_derivation_is_skipped_and_said_so()
+    {
+        var build = await BuildAsync("""[("/nix/store/00000000000000000000000000000000-x.drv",["out"])]""");
+        var (exit, text, error) = await SignAsync(build);
+        Assert.Equal((0, ""), (exit, text));
+        Assert.Contains("unresolved", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Sign_as_JSON_tells_of_every_derivation()
+    {
+        var build = await BuildAsync();
+        var (_, text, _) = await SignAsync(build, "--json");
+        using var document = JsonDocument.Parse(text);
+        var told = document.RootElement.GetProperty("builds")[0];
+        Assert.Equal("signed", told.GetProperty("status").GetString());
+        Assert.Equal(build.Dev.ToString(), told.GetProperty("outputs").GetProperty("dev").GetString());
+        Assert.Single(Admit(build, told.GetProperty("claim").GetString()!).Claims);
+    }
+
+    async Task<LabBuild> BuildAsync(string inputs = "[]")
+    {
+        var build = await LabBuild.CreateAsync(_f["root"], inputs: inputs);
+        build.WriteNixStore(_f["nix-store"]);
+        using var key = NixCacheSecretKey.Generate("claims");
+        key.Write(_f["claims.key"]);
+        return build;
+    }
+
+    NixCacheSecretKey Key() => NixCacheSecretKey.Read(_f["claims.key"], out _);
+
+    async Task<FakeNode> NodeAsync(string protocol, string key = "")
+    {
+        var node = await FakeNode.StartAsync(_f.Folder);
+        node.Publishes(
+            FakeNode
+                .Log("alice")
+                .Replace("\"nix\"", $"\"{protocol}\"", StringComparison.Ordinal)
+                .Replace("\"key\":\"\"", $"\"key\":\"{key}\"", StringComparison.Ordinal)
+        );
+        node.Accepts("alice");
+        node.Answers["/v1/status"] = _ =>
+            (
+                200,
+                """{"version":"0","state":"ready","startedAt":null,"publicUrl":null,"listen":[],"gates":[],"publishedLogs":1,"followedLogs":0,"configFile":null}"""
+            );
+        return node;
+    }
+
+    Task<(int Exit, string Out, string Error)> SignAsync(LabBuild build, params string[] more) =>
+        _f.RunAsync(["nix", "sign", "--key", _f["claims.key"], "--store", build.Root, .. more, build.Derivation.ToString()]);
+
+    TraceFindings Admit(LabBuild build, string element)
+    {
+        using var key = Key();
+        var findings = new TraceFindings();
+        new TraceAdmission(new TraceKeys([key.PublicKey.Key])).Admit(
+            TraceElement.Of(System.Text.Encoding.UTF8.GetBytes(element)),
+            TraceSamples.Question with
+            {
+                Input = Quorate.Nix.Derivations.ResolvedInputHash.Of(build.Derivation),
+            },
+            findings
+        );
+        return findings;
+    }
+}

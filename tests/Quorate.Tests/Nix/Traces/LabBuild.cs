@@ -1,0 +1,107 @@
+using System.Text;
+using Quorate.Core;
+using Quorate.Nix;
+using Quorate.Nix.Derivations;
+using Quorate.Nix.Nar;
+using Quorate.Nix.Store;
+using Quorate.Nix.Traces;
+
+namespace Quorate.Tests.Nix.Traces;
+
+/// <summary>A store on disk with one built, resolved derivation <c>a</c> of outputs <c>out</c> and <c>dev</c>, and what Nix would say of it.</summary>
+sealed class LabBuild
+{
+    const string Any = "00000000000000000000000000000000";
+
+    readonly Dictionary<StorePath, PathFacts> _facts = [];
+
+    LabBuild(string root) => Root = root;
+
+    /// <summary>The logical store is below it.</summary>
+    public string Root { get; }
+
+    public StorePath Derivation { get; private set; } = null!;
+
+    public StorePath Out { get; private set; } = null!;
+
+    public StorePath Dev { get; private set; } = null!;
+
+    public IReadOnlyList<StorePath> Paths => [Out, Dev];
+
+    /// <summary>Two derivations differ in their <paramref name="outputs"/> text, which is the first section of an ATerm.</summary>
+    public static async Task<LabBuild> CreateAsync(
+        string root,
+        string outputs = """[("dev","","r:sha256",""),("out","","sha256","")]""",
+        string inputs = "[]",
+        string name = "a"
+    )
+    {
+        var build = new LabBuild(root);
+        Directory.CreateDirectory(root + StorePath.DefaultStoreDir);
+        build.Dev = await build.AddAsync($"{name}-dev", ContentMethod.Nar, folder: true);
+        build.Out = await build.AddAsync(name, ContentMethod.Flat, folder: false);
+        build.Derivation = build.AddDerivation(outputs, inputs, name);
+        return build;
+    }
+
+    public BuildExamination Examination() => new(FactsAsync, Root);
+
+    public string OnDisk(StorePath path) => Root + path;
+
+    public Task<IReadOnlyList<PathFacts>> FactsAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<PathFacts>>([
+            .. paths.Select(path => _facts.GetValueOrDefault(path) ?? throw new NixStoreException($"{path} is not valid")),
+        ]);
+
+    /// <summary>A program that answers as <c>nix-store</c> does for this store.</summary>
+    public string WriteNixStore(string file)
+    {
+        var script = new StringBuilder("#!/bin/sh\n[ \"$1\" = --option ] && shift 3\n[ \"$1\" = --store ] && shift 2\n");
+        script.Append("case \"$1\" in\n--version) echo 'nix-store (Nix) 2.34.8' ;;\n");
+        script.Append("--query) printf '%s\\n' ").AppendJoin(' ', Paths).Append(" ;;\n");
+        script.Append("--dump-db) shift; for p; do case \"$p\" in\n");
+        foreach (var fact in _facts.Values)
+        {
+            script.Append($"{fact.Claim.Path}) printf '%s\\n' \"$p\" {fact.Claim.NarHash} {fact.Claim.NarSize} '' 0 ;;\n");
+        }
+        script.Append("*) echo \"error: path '$p' is not valid\" >&2; exit 1 ;;\nesac; done ;;\nesac\n");
+        File.WriteAllText(file, script.ToString());
+        File.SetUnixFileMode(file, (UnixFileMode)0b111_101_101);
+        return file;
+    }
+
+    StorePath AddDerivation(string outputs, string inputs, string name)
+    {
+        var aterm = Encoding.UTF8.GetBytes($$"""Derive({{outputs}},{{inputs}},[],"x86_64-linux","/bin/sh",[],[("name","{{name}}")])""");
+        var derivation = Quorate.Nix.Derivations.Derivation.Parse(aterm, StorePath.DefaultStoreDir);
+        var path = DerivationPaths.Of(derivation, name);
+        File.WriteAllBytes(OnDisk(path), aterm);
+        return path;
+    }
+
+    async Task<StorePath> AddAsync(string name, ContentMethod method, bool folder)
+    {
+        var unknown = StorePath.Parse($"{StorePath.DefaultStoreDir}/{Any}-{name}");
+        if (folder)
+        {
+            Directory.CreateDirectory(OnDisk(unknown));
+        }
+        File.WriteAllText(folder ? Path.Combine(OnDisk(unknown), "file") : OnDisk(unknown), name);
+        File.SetUnixFileMode(
+            folder ? Path.Combine(OnDisk(unknown), "file") : OnDisk(unknown),
+            UnixFileMode.UserRead | UnixFileMode.UserWrite
+        );
+        var check = await ContentCheck.WithReferencesAsync(unknown, OnDisk(unknown), method, "sha256", [], CancellationToken.None);
+        var path = check.Addresses[0].Path;
+        Directory.Move(OnDisk(unknown), OnDisk(path));
+        _facts[path] = new PathFacts(new NixClaim(path, check.NarHash, check.NarSize, []), Deriver: null);
+        return path;
+    }
+
+    /// <summary>Registers the hash of what is on disk now, as an attacker who can write to Nix's database would.</summary>
+    public async Task RegisterAgainAsync(StorePath path, ContentMethod method)
+    {
+        var check = await ContentCheck.WithReferencesAsync(path, OnDisk(path), method, "sha256", [], CancellationToken.None);
+        _facts[path] = new PathFacts(new NixClaim(path, check.NarHash, check.NarSize, []), Deriver: null);
+    }
+}
