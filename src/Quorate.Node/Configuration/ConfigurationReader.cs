@@ -78,6 +78,10 @@ public static class ConfigurationReader
         {
             WitnessBinding.Witnesses(witnesses, context);
         }
+        if (root.Child("builders") is { } builders)
+        {
+            BuilderBinding.Builders(builders, context);
+        }
         foreach (var item in root.List("publish"))
         {
             LogBinding.Publish(item, context);
@@ -86,6 +90,7 @@ public static class ConfigurationReader
         {
             LogBinding.Follow(item, context);
         }
+        var traces = root.Child("traces") is { } tr ? BuilderBinding.Traces(tr, context) : new TracesSection();
         var trust = root.Child("trust") is { } t ? TrustBinding.Trust(t, context) : [];
         var gate = root.Child("gate") is { } g ? TrustBinding.Gate(g, context, trust, node) : null;
         var witness = root.Child("witness") is { } w ? WitnessBinding.Role(w, context, gate) : null;
@@ -95,6 +100,7 @@ public static class ConfigurationReader
             context.Errors.Add(root.Find("witness")!, "a witness answers on the public listener; give 'node.listen' an address");
         }
         CrossChecks.Run(context, node);
+        ClaimKeyChecks.Run(context, witness);
         return node is null
             ? null
             : new NodeConfiguration
@@ -108,10 +114,13 @@ public static class ConfigurationReader
                         p.Value with
                         {
                             Key = p.Value.Key ?? context.SignerKeys.GetValueOrDefault(p.Value.Signer.Name),
+                            ClaimKeys = context.ClaimKeysOf(p.Value.Builder),
                         }
                     ),
                 ],
-                Follow = [.. context.Follow.Select(f => f.Value)],
+                Follow = [.. context.Follow.Select(f => f.Value with { ClaimKeys = context.ClaimKeysOf(f.Value.Builder) })],
+                Builders = context.Builders.ToDictionary(p => p.Key, p => p.Value.Value, StringComparer.Ordinal),
+                Traces = traces,
                 Trust = trust,
                 NixGate = gate,
                 Witnesses = context.Witnesses.ToDictionary(p => p.Key, p => p.Value.Value, StringComparer.Ordinal),

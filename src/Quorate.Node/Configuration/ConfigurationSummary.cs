@@ -33,6 +33,10 @@ static class ConfigurationSummary
                     : $"  follow   {follow.Name}: {follow.Protocol}, builder {follow.Builder}, {Word(follow.Mode)} of {string.Join(", ", follow.Remotes.Select(r => r.OriginalString))}"
             );
         }
+        foreach (var builder in configuration.Builders.Values)
+        {
+            text.AppendLine($"  builder  {builder.Name}: claim keys {string.Join(", ", builder.ClaimKeys.Select(k => k.Name))}");
+        }
         foreach (var (protocol, model) in configuration.Trust)
         {
             text.AppendLine($"  trust    {protocol}: {model.Rule?.Text ?? $"{model.Engines.Count} engine(s), first match"}");

@@ -20,6 +20,11 @@ public sealed record NodeConfiguration
 
     public GateSection? NixGate { get; init; }
 
+    /// <summary>Builders with claim keys, by name.</summary>
+    public IReadOnlyDictionary<string, BuilderSection> Builders { get; init; } = new Dictionary<string, BuilderSection>();
+
+    public TracesSection Traces { get; init; } = new();
+
     /// <summary>Witnesses by name.</summary>
     public IReadOnlyDictionary<string, WitnessSection> Witnesses { get; init; } = new Dictionary<string, WitnessSection>();
 
@@ -141,6 +146,9 @@ public sealed record PublishSection
     /// <summary>Null: a file of this node.</summary>
     public StorageSection? Storage { get; init; }
 
+    /// <summary>The builder's, from <c>builders:</c>.</summary>
+    public IReadOnlyList<ClaimKeySection> ClaimKeys { get; init; } = [];
+
     /// <summary>Who must cosign before a checkpoint is shown; null shows it at once.</summary>
     public WitnessPolicySection? Witnesses { get; init; }
 }
@@ -207,6 +215,9 @@ public sealed record FollowSection
 
     /// <summary>Since when without news the log counts as stale in status and metrics.</summary>
     public TimeSpan StaleAfter { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>The builder's, from <c>builders:</c>.</summary>
+    public IReadOnlyList<ClaimKeySection> ClaimKeys { get; init; } = [];
 
     public LogIdentity? Identity => Key is null ? null : new LogIdentity(Protocol, Key);
 }

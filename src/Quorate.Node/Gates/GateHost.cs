@@ -50,6 +50,13 @@ public sealed class GateHost(
             return;
         }
         var key = ReadKey(section.SigningKey);
+        if (
+            configuration.Builders.Values.FirstOrDefault(b => b.ClaimKeys.Any(k => k.Key.Equals(key.PublicKey.Key))) is { } builder
+        )
+        {
+            key.Dispose();
+            throw new GateException($"{section.SigningKey} is a claim key of builder '{builder.Name}'; the gate needs a key of its own");
+        }
         FollowSection[] optedIn = [.. configuration.Follow.Where(follow => follow.UseUpstream && follow.Protocol == Protocol.Nix)];
         if (_running is { } running && running.IsSame(section, key, caches, optedIn))
         {

@@ -13,6 +13,8 @@ sealed record BindingContext(ErrorList Errors, string Folder, Func<SignerSection
 
     public Dictionary<string, Placed<WitnessSection>> Witnesses { get; } = new(StringComparer.Ordinal);
 
+    public Dictionary<string, Placed<BuilderSection>> Builders { get; } = new(StringComparer.Ordinal);
+
     public List<Placed<PublishSection>> Publish { get; } = [];
 
     public List<Placed<FollowSection>> Follow { get; } = [];
@@ -41,6 +43,9 @@ sealed record BindingContext(ErrorList Errors, string Folder, Func<SignerSection
         );
         return null;
     }
+
+    public IReadOnlyList<ClaimKeySection> ClaimKeysOf(string builder) =>
+        Builders.TryGetValue(builder, out var section) ? section.Value.ClaimKeys : [];
 
     /// <summary>Builders who can say something about a protocol, in the order of the file.</summary>
     public IReadOnlyList<string> BuildersOf(Protocol protocol) =>

@@ -66,6 +66,13 @@ static class LogBinding
         var claims = Claims(section);
         var origin = section.Value<string?>("origin", null, Scalars.Origin!, Scalars.OriginForm);
         var filter = section.Child("filter") is { } f ? Filter(f) : new PublishFilterSection();
+        if (protocol == Core.Protocol.NixTrace && filter.DenyDeriver.Count + filter.DenyReferences.Count > 0)
+        {
+            context.Errors.Add(
+                section.Find("filter")!,
+                "claims of protocol nix-trace name neither derivers nor references; filter by 'allow' and 'deny', which see the names of the outputs"
+            );
+        }
         var storage = StorageBinding.Bind(section, context, context.Storage);
         var witnesses = section.Child("witnesses") is { } w ? WitnessBinding.Policy(w, context, isOwn: true) : null;
         section.Finish();
