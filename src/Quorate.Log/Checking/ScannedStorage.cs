@@ -2,16 +2,18 @@ using Quorate.Log.Storage;
 
 namespace Quorate.Log.Checking;
 
-/// <summary>The storage of a log that is only read: what a log's state needs to look at its derived files.</summary>
-sealed class ScannedStorage(FrameScan scan, string folder, WriteAheadDisk disk) : ILogStorage
+/// <summary>The storage of a log that is only read.</summary>
+/// <param name="folder">Where its derived files are to be looked at; null: they are not.</param>
+sealed class ScannedStorage(FrameScan scan, string? folder, WriteAheadDisk disk) : ILogStorage
 {
     public TailRepair? Repair => null;
 
-    public string Folder => folder;
+    public string? Folder => folder;
 
     public WriteAheadDisk Disk => disk;
 
-    public IEnumerable<StoredFrame> ReadFrames(FramePosition? from = null) => throw Refused();
+    public IEnumerable<StoredFrame> ReadFrames(FramePosition? from = null) =>
+        from is null ? scan.Frames() : throw new NotSupportedException("all frames are read");
 
     public StoredFrame? ReadFrame(FramePosition payload) => scan.ReadFrame(payload);
 
@@ -28,5 +30,5 @@ sealed class ScannedStorage(FrameScan scan, string folder, WriteAheadDisk disk) 
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    static InvalidOperationException Refused() => new("the log is only being checked");
+    static InvalidOperationException Refused() => new("the log is only being read");
 }

@@ -19,6 +19,10 @@ public sealed class ControlException(string code, string message) : Exception(me
             "unavailable" => 503,
             "failed_precondition" => 412,
             "deadline_exceeded" => 504,
+            "unauthenticated" => 401,
+            "permission_denied" => 403,
+            "aborted" => 409,
+            "too_large" => 413,
             "unimplemented" => 501,
             _ => 500,
         };

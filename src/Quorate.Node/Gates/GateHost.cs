@@ -11,7 +11,14 @@ using Quorate.Trust;
 namespace Quorate.Node.Gates;
 
 /// <summary>The gate cannot run as configured; the message says why.</summary>
-public sealed class GateException(string message, Exception inner) : InvalidOperationException(message, inner);
+public sealed class GateException : InvalidOperationException
+{
+    public GateException(string message)
+        : base(message) { }
+
+    public GateException(string message, Exception inner)
+        : base(message, inner) { }
+}
 
 /// <summary>
 /// Keeps the running gate in step with the configuration. Start and reload call <see cref="ApplyAsync"/> one at a time; everything else is
@@ -50,9 +57,7 @@ public sealed class GateHost(
             return;
         }
         var key = ReadKey(section.SigningKey);
-        if (
-            configuration.Builders.Values.FirstOrDefault(b => b.ClaimKeys.Any(k => k.Key.Equals(key.PublicKey.Key))) is { } builder
-        )
+        if (configuration.Builders.Values.FirstOrDefault(b => b.ClaimKeys.Any(k => k.Key.Equals(key.PublicKey.Key))) is { } builder)
         {
             key.Dispose();
             throw new GateException($"{section.SigningKey} is a claim key of builder '{builder.Name}'; the gate needs a key of its own");

@@ -12,6 +12,7 @@ using Quorate.Node.Gates;
 using Quorate.Node.Logs;
 using Quorate.Node.Rpc;
 using Quorate.Node.Telemetry;
+using Quorate.Node.Traces;
 using Quorate.Node.Witness;
 using Quorate.Sources.NixCaches;
 using Quorate.Sources.Script;
@@ -56,6 +57,7 @@ public sealed partial class NodeHost : IAsyncDisposable
     Listener? _control;
     SpoolService? _spool;
     ScrubService? _scrub;
+    TraceStore? _traces;
     bool _disposed;
 
     NodeHost(NodeConfiguration configuration, NodeHostOptions options, StateDirectory state)
@@ -155,6 +157,9 @@ public sealed partial class NodeHost : IAsyncDisposable
         var node = configuration.Node;
         var health = new HealthEndpoints(Context, _exporter);
         var control = new ControlApi(Context);
+        _traces = new TraceStore(Context.Registry, Context.Publisher, () => Context.Configuration);
+        var traces = _traces;
+        var derivations = new DerivationFiles(Path.Combine(_state.Path, "traces"));
         _control = await ListenAsync(
             "control",
             [node.Control],
@@ -162,6 +167,7 @@ public sealed partial class NodeHost : IAsyncDisposable
             {
                 control.Map(routes);
                 health.MapControl(routes);
+                MapTraces(routes, RpcSurface.Control);
                 routes.MapTrustix(rpc, RpcSurface.Control);
             },
             cancellationToken
@@ -175,6 +181,7 @@ public sealed partial class NodeHost : IAsyncDisposable
                 {
                     health.MapPublic(routes);
                     new TileEndpoints(Context.Registry).Map(routes);
+                    MapTraces(routes, RpcSurface.Public);
                     if (_witness is { Witness: var witness })
                     {
                         new WitnessEndpoints(witness, _metrics, _options.Logging.CreateLogger<WitnessEndpoints>()).Map(routes);
@@ -185,6 +192,14 @@ public sealed partial class NodeHost : IAsyncDisposable
             );
             Context.PublicAddresses = _public.Addresses;
         }
+        void MapTraces(IEndpointRouteBuilder routes, RpcSurface surface) =>
+            new TraceEndpoints(
+                traces,
+                derivations,
+                Context.Registry,
+                Context.Publisher,
+                new SurfaceGuard(surface, () => Context.Configuration.Node)
+            ).Map(routes);
         await ApplyGateAsync(configuration, caches, cancellationToken);
         _spool = new SpoolService(Context, _state.Path, _options.Logging.CreateLogger<SpoolService>());
         _spool.Start();
@@ -299,6 +314,7 @@ public sealed partial class NodeHost : IAsyncDisposable
         {
             await _scrub.DisposeAsync();
         }
+        _traces?.Dispose();
         await _logs.DisposeAsync();
         await _alerts.DisposeAsync();
         _witness?.Dispose();

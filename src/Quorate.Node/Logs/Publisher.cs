@@ -7,6 +7,7 @@ using Quorate.Nix;
 using Quorate.Nix.Publishing;
 using Quorate.Node.Configuration;
 using Quorate.Node.Telemetry;
+using Quorate.Node.Traces;
 
 namespace Quorate.Node.Logs;
 
@@ -28,7 +29,7 @@ public sealed partial class Publisher(NodeMetrics metrics, ILogger<Publisher> lo
 
     /// <param name="derivers">The derivation of each item where the submitter knows it, for <c>deny_deriver</c>.</param>
     /// <exception cref="RelayedRefusedException">Relayed items for a log of built claims.</exception>
-    /// <exception cref="LogInputException">A key or value is over its limit.</exception>
+    /// <exception cref="LogInputException">A key or value is over its limit, or no claim that the log's protocol lets count.</exception>
     /// <exception cref="LogOverloadedException">Too much is queued; try again later.</exception>
     public async Task<PublishOutcome> SubmitAsync(
         PublishedLogEntry entry,
@@ -43,7 +44,10 @@ public sealed partial class Publisher(NodeMetrics metrics, ILogger<Publisher> lo
         {
             throw new RelayedRefusedException(section.Name);
         }
-        var admitted = section.Protocol == Protocol.Nix ? Admit(section, items, derivers) : items;
+        var admitted =
+            section.Protocol == Protocol.Nix ? Admit(section, items, derivers)
+            : section.Protocol == Protocol.NixTrace ? AdmitTraces(section, items)
+            : items;
         var filtered = items.Count - admitted.Count;
         metrics.Submitted(section.Name);
         metrics.Filtered(section.Name, filtered);
@@ -60,9 +64,34 @@ public sealed partial class Publisher(NodeMetrics metrics, ILogger<Publisher> lo
         return new PublishOutcome(result, filtered);
     }
 
+    /// <summary>Whether <c>publish.filter</c> of a log lets a store path be named in it.</summary>
+    internal bool MayName(PublishSection section, string storePath) => FilterOf(section).Judge(storePath, null, []).MayPublish;
+
+    List<SubmitItem> AdmitTraces(PublishSection section, IReadOnlyList<SubmitItem> items)
+    {
+        var filter = FilterOf(section);
+        var admitted = new List<SubmitItem>(items.Count);
+        for (var i = 0; i < items.Count; i++)
+        {
+            // A key has room for few claims, and what is logged stays: junk is kept out, whoever submits it.
+            if (TraceClaims.Read(items[i], section.ClaimKeys, out var trace) is { } problem)
+            {
+                throw new LogInputException($"item {i} is no claim of builder '{section.Builder}': {problem}");
+            }
+            if (filter.IsOpen || trace!.Paths.All(path => path is not null && filter.Judge(path, null, []).MayPublish))
+            {
+                admitted.Add(items[i]);
+            }
+        }
+        return admitted;
+    }
+
+    PublishFilter FilterOf(PublishSection section) =>
+        _filters.GetOrAdd(section.Filter, f => new PublishFilter(f.Allow, f.Deny, f.DenyDeriver, f.DenyReferences));
+
     IReadOnlyList<SubmitItem> Admit(PublishSection section, IReadOnlyList<SubmitItem> items, IReadOnlyList<string?>? derivers)
     {
-        var filter = _filters.GetOrAdd(section.Filter, f => new PublishFilter(f.Allow, f.Deny, f.DenyDeriver, f.DenyReferences));
+        var filter = FilterOf(section);
         return filter.IsOpen ? items : [.. items.Where((item, i) => MayPublish(filter, item, derivers?[i]))];
     }
 

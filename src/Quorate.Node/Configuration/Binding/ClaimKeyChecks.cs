@@ -15,7 +15,10 @@ static class ClaimKeyChecks
         var seen = new Dictionary<Ed25519PublicKey, YamlMap>();
         foreach (var builder in context.Builders.Values)
         {
-            if (!context.Publish.Exists(p => p.Value.Builder == builder.Value.Name) && !context.Follow.Exists(f => f.Value.Builder == builder.Value.Name))
+            if (
+                !context.Publish.Exists(p => p.Value.Builder == builder.Value.Name)
+                && !context.Follow.Exists(f => f.Value.Builder == builder.Value.Name)
+            )
             {
                 var names = context.Publish.Select(p => p.Value.Builder).Concat(context.Follow.Select(f => f.Value.Builder)).Distinct();
                 context.Errors.Add(
@@ -37,7 +40,10 @@ static class ClaimKeyChecks
                 }
                 if (others.TryGetValue(key.Key, out var use))
                 {
-                    context.Errors.Add(place, $"the key '{key.Name}' is {use}; claims are signed by a key of their own, make one with 'nix-store --generate-binary-cache-key'");
+                    context.Errors.Add(
+                        place,
+                        $"the key '{key.Name}' is {use}; claims are signed by a key of their own, make one with 'nix-store --generate-binary-cache-key'"
+                    );
                 }
             }
         }

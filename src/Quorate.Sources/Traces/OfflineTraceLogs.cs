@@ -1,0 +1,58 @@
+using Quorate.Core;
+using Quorate.Log.Checking;
+using Quorate.Nix.Traces;
+
+namespace Quorate.Sources.Traces;
+
+/// <summary>
+/// The logs of traces in a folder on this disk, without a node and without a network: one log's folder, or a node's state directory with its own logs and its mirrors. Opened
+/// read-only; a node may be running on it. Everything is recomputed and checked when it is opened.
+/// </summary>
+public sealed class OfflineTraceLogs : IDisposable
+{
+    static readonly string[] s_kinds = ["logs", "copies", "mirrors"];
+
+    readonly List<OfflineLog> _logs = [];
+
+    OfflineTraceLogs() { }
+
+    /// <summary>One for each log of protocol <c>nix-trace</c>, in the order of their IDs. Nothing is left out: whose claims count is the trust model's to say.</summary>
+    public IReadOnlyList<ITraceSource> Sources { get; private set; } = [];
+
+    /// <exception cref="IOException">There is no such log, or it is damaged.</exception>
+    public static OfflineTraceLogs Open(string path, CancellationToken cancellationToken)
+    {
+        var logs = new OfflineTraceLogs();
+        try
+        {
+            foreach (var folder in Folders(path))
+            {
+                logs._logs.Add(OfflineLog.Open(folder, cancellationToken));
+            }
+            logs.Sources = [.. logs._logs.Select(log => new LogTraceSource(log, $"log {log.Identity.Id}", claimKeys: null))];
+            return logs._logs.Count > 0 ? logs : throw new IOException($"{path}: there is no log of protocol {Protocol.NixTrace}");
+        }
+        catch
+        {
+            logs.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _logs.ForEach(log => log.Dispose());
+
+    static IEnumerable<string> Folders(string path)
+    {
+        if (OfflineLog.IdentityOf(path) is { } single)
+        {
+            return single.Protocol == Protocol.NixTrace ? [path] : [];
+        }
+        return s_kinds
+            .Select(kind => Path.Combine(path, kind))
+            .Where(Directory.Exists)
+            .SelectMany(Directory.GetDirectories)
+            // Only those of the protocol are worth reading whole.
+            .Where(folder => OfflineLog.IdentityOf(folder)?.Protocol == Protocol.NixTrace)
+            .Order(StringComparer.Ordinal);
+    }
+}
