@@ -38,7 +38,7 @@ public static class NodeTraceSources
                     for (var i = 0; i < found.Entries.Count; i++)
                     {
                         var problem = found.Values[i] is { } value
-                            ? SignedTrace.Read(TraceElement.Of(value), TraceClaims.KeysOf(log.Section.ClaimKeys), input, out _)?.Detail
+                            ? AttributedTrace.Read(TraceElement.Of(value), TraceClaims.KeysOf(log.Section.ClaimKeys), input, out _)?.Detail
                             : "nobody gave its value";
                         if (problem is null)
                         {

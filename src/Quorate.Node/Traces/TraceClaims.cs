@@ -16,7 +16,7 @@ static class TraceClaims
         s_keys.GetValue(keys, k => new TraceKeys(k.Select(key => key.Key)));
 
     /// <summary>Null, and the trace; or what is wrong with the item.</summary>
-    public static string? Read(SubmitItem item, IReadOnlyList<ClaimKeySection> keys, out SignedTrace? trace)
+    public static string? Read(SubmitItem item, IReadOnlyList<ClaimKeySection> keys, out AttributedTrace? trace)
     {
         trace = null;
         if (
@@ -31,6 +31,6 @@ static class TraceClaims
         {
             return "the value has line ends, or white space around it";
         }
-        return SignedTrace.Read(TraceElement.Of(item.Value), KeysOf(keys), input, out trace)?.Detail;
+        return AttributedTrace.Read(TraceElement.Of(item.Value), KeysOf(keys), input, out trace)?.Detail;
     }
 }

@@ -80,5 +80,5 @@ public sealed class LogTraceSource(ILogView log, string name, TraceKeys? claimKe
     }
 
     string? Problem(ReadOnlyMemory<byte> value, ResolvedInputHash input) =>
-        claimKeys is null ? null : SignedTrace.Read(TraceElement.Of(value), claimKeys, input, out _)?.Detail;
+        claimKeys is null ? null : AttributedTrace.Read(TraceElement.Of(value), claimKeys, input, out _)?.Detail;
 }

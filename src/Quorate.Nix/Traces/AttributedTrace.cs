@@ -10,10 +10,10 @@ namespace Quorate.Nix.Traces;
 /// <param name="Signer">The configured key under which the signature verified.</param>
 /// <param name="Input">Null when the element identifies its input by schemes that are not known here.</param>
 /// <param name="Paths">What it says the outputs' paths are, as they stand; null for an output that it identifies otherwise.</param>
-public sealed record SignedTrace(Ed25519PublicKey Signer, ResolvedInputHash? Input, TraceRegime Regime, IReadOnlyList<string?> Paths)
+public sealed record AttributedTrace(Ed25519PublicKey Signer, ResolvedInputHash? Input, TraceRegime Regime, IReadOnlyList<string?> Paths)
 {
     /// <summary>Null, and the trace; or why the element is none by one of the keys.</summary>
-    public static TraceRefusal? Read(TraceElement element, TraceKeys keys, out SignedTrace? trace)
+    public static TraceRefusal? Read(TraceElement element, TraceKeys keys, out AttributedTrace? trace)
     {
         trace = null;
         if (element.Raw.Length > TraceObject.MaxElementBytes)
@@ -25,12 +25,12 @@ public sealed record SignedTrace(Ed25519PublicKey Signer, ResolvedInputHash? Inp
             : BundleReader.Read(element.Raw, keys, out reading);
         trace = reading is null
             ? null
-            : new SignedTrace(reading.Signer, reading.Input, reading.Regime, [.. reading.Outputs.Select(output => output.Path)]);
+            : new AttributedTrace(reading.Signer, reading.Input, reading.Regime, [.. reading.Outputs.Select(output => output.Path)]);
         return refusal;
     }
 
     /// <summary>The same, of an element that must be about this input.</summary>
-    public static TraceRefusal? Read(TraceElement element, TraceKeys keys, ResolvedInputHash input, out SignedTrace? trace)
+    public static TraceRefusal? Read(TraceElement element, TraceKeys keys, ResolvedInputHash input, out AttributedTrace? trace)
     {
         var refusal = Read(element, keys, out trace);
         return refusal is not null || trace!.Input == input
