@@ -7,7 +7,7 @@ need_missing() {
     local need
     for need in "$@"; do
         case "$need" in
-            libsodium23) has_library libsodium.so.23 || echo "$need" ;;
+            libsodium23) has_library libsodium.so.23 || has_library libsodium.so.26 || echo "$need" ;;
             duktape) has_program duk || echo "$need" ;;
             util-linux) has_program prlimit && has_program flock || echo "$need" ;;
             nix-bin) has_program nix-store && has_program nix || echo "$need" ;;

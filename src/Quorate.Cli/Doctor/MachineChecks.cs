@@ -14,9 +14,10 @@ sealed class MachineChecks(CliHost host, string? node, string? configuration)
 {
     const long MaxConfiguration = 4 << 20;
 
-    static readonly (string Library, string Package, string Need, bool Required)[] s_libraries =
+    // The names of each library's ABIs that serve, the one that Debian has first.
+    static readonly (string[] Names, string Package, string Need, bool Required)[] s_libraries =
     [
-        ("libsodium.so.23", "libsodium23", "signs and verifies", true),
+        (["libsodium.so.23", "libsodium.so.26"], "libsodium23", "signs and verifies", true),
     ];
 
     /// <summary>A clock before this program existed makes every time rule meaningless.</summary>
@@ -35,12 +36,12 @@ sealed class MachineChecks(CliHost host, string? node, string? configuration)
 
     static IEnumerable<Finding> Libraries()
     {
-        foreach (var (library, package, need, required) in s_libraries)
+        foreach (var (names, package, need, required) in s_libraries)
         {
-            var found = NativeLibrary.TryLoad(library, typeof(MachineChecks).Assembly, null, out _);
-            yield return found
-                ? new Finding(Grade.Good, library, need)
-                : new Finding(required ? Grade.Fault : Grade.Note, library, $"not found; it {need}", $"apt-get install {package}");
+            var found = names.FirstOrDefault(name => NativeLibrary.TryLoad(name, typeof(MachineChecks).Assembly, null, out _));
+            yield return found is not null
+                ? new Finding(Grade.Good, found, need)
+                : new Finding(required ? Grade.Fault : Grade.Note, names[0], $"not found; it {need}", $"apt-get install {package}");
         }
         yield return SelfCheck();
     }

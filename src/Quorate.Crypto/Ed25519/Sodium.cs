@@ -3,17 +3,23 @@ using Quorate.Core;
 
 namespace Quorate.Crypto;
 
-/// <summary>The few libsodium calls we use (Debian's <c>libsodium23</c>; <c>crypto_sign.h</c>, <c>core.h</c>).</summary>
+/// <summary>
+/// The few libsodium calls we use (<c>crypto_sign.h</c>, <c>core.h</c>), which are the same in both of its current ABIs: Debian's
+/// <c>libsodium23</c>, and 1.0.19 and later, which other systems have.
+/// </summary>
 static unsafe partial class Sodium
 {
-    const string Library = "libsodium.so.23";
+    const string Library = "libsodium";
     const string Package = "libsodium23";
+    const string OldName = "libsodium.so.23";
+    const string NewName = "libsodium.so.26";
 
     /// <summary>Room for a <c>crypto_sign_ed25519ph_state</c>, which is a SHA-512 state of 208 bytes, aligned to 8.</summary>
     internal const int PrehashStateSize = 256;
 
     static readonly Lock s_lock = new();
     static volatile bool s_ready;
+    static nint s_library;
 
     /// <summary>Loads and initialises the library and checks it once; every caller of the functions below comes through here first.</summary>
     /// <exception cref="NativeLibraryException">The library is missing or does not work. Thrown again at every use.</exception>
@@ -33,18 +39,22 @@ static unsafe partial class Sodium
             {
                 return;
             }
-            EnsureLoads(Library);
+            if (s_library == 0)
+            {
+                s_library = Load([OldName, NewName]);
+                NativeLibrary.SetDllImportResolver(typeof(Sodium).Assembly, static (name, _, _) => name == Library ? s_library : 0);
+            }
             if (sodium_init() < 0)
             {
-                throw new NativeLibraryException(Library, Package, "could not be initialised");
+                throw new NativeLibraryException(OldName, Package, "could not be initialised");
             }
             if (!PassesSelfCheck())
             {
-                throw new NativeLibraryException(Library, Package, "fails the check of RFC 8032's first test vector");
+                throw new NativeLibraryException(OldName, Package, "fails the check of RFC 8032's first test vector");
             }
             if (crypto_sign_ed25519ph_statebytes() > PrehashStateSize)
             {
-                throw new NativeLibraryException(Library, Package, "has a larger state of Ed25519ph than every known version");
+                throw new NativeLibraryException(OldName, Package, "has a larger state of Ed25519ph than every known version");
             }
             s_ready = true;
         }
@@ -65,12 +75,18 @@ static unsafe partial class Sodium
         }
     }
 
-    internal static void EnsureLoads(string library)
+    /// <summary>Loads the first of some libraries that is there.</summary>
+    /// <exception cref="NativeLibraryException">None is.</exception>
+    internal static nint Load(IReadOnlyList<string> names)
     {
-        if (!NativeLibrary.TryLoad(library, typeof(Sodium).Assembly, null, out _))
+        foreach (var name in names)
         {
-            throw new NativeLibraryException(library, Package, "cannot be loaded");
+            if (NativeLibrary.TryLoad(name, typeof(Sodium).Assembly, null, out var library))
+            {
+                return library;
+            }
         }
+        throw new NativeLibraryException(names[0], Package, "cannot be loaded");
     }
 
     /// <summary>
