@@ -18,7 +18,8 @@ static class NixSignCommand
     const string Notes = """
         Signs that this machine built a resolved derivation to its outputs. The derivation is read from the store; the NAR hash and the
         content-addressed path of every output are recomputed from the disk, and anything that does not fit is refused. Unresolved,
-        fixed-output, deferred, impure and input-addressed derivations are skipped, and said to be.
+        fixed-output, deferred and impure derivations are skipped, and said to be; so are input-addressed ones, unless --input-addressed is given:
+        then the content-addressed view of the build is signed, for which everything that it was built from is read as well.
         FILE is a key as `nix-store --generate-binary-cache-key NAME FILE PUBLIC` makes it. It must sign nothing else: not a log, cache, gate
         or witness key. Say --relayed if the outputs were fetched and not built here.
         --to adds to a trace cache (http://, https://, file:// or dir:PATH), with the resolved derivation beside it, and never undoes what others
@@ -53,6 +54,10 @@ static class NixSignCommand
             DefaultValueFactory = _ => "bundle",
         };
         format.AcceptOnlyFromAmong("bundle", "jws2", "jws3");
+        var inputAddressed = new Option<bool>("--input-addressed")
+        {
+            Description = "Sign the content-addressed view of input-addressed builds (bundle and jws3)",
+        };
         var to = new Option<string[]>("--to") { Description = "Add the claims to this trace cache; repeatable", HelpName = "URL" };
         var directory = new Option<string?>("--out") { Description = "Likewise, a directory: the same as --to dir:DIR", HelpName = "DIR" };
         var log = new Option<string?>("--log") { Description = "Append them to this log of the node", HelpName = "NAME" };
@@ -77,6 +82,7 @@ static class NixSignCommand
             key,
             outPaths,
             format,
+            inputAddressed,
             to,
             directory,
             log,
@@ -96,6 +102,12 @@ static class NixSignCommand
         command.SetAction(
             async (parse, cancellationToken) =>
             {
+                var chosen = FormatOf(parse.GetRequiredValue(format));
+                var withViews = parse.GetValue(inputAddressed);
+                if (withViews && chosen == TraceFormat.Jws2)
+                {
+                    throw new CliException("--format jws2 cannot say that a build was input-addressed; use bundle or jws3");
+                }
                 var builds = Builds(host, parse.GetValue(derivations) ?? [], parse.GetValue(outPaths));
                 var program = NixCommands.ProgramOf(host, parse.GetValue(nixStore));
                 var nix = new NixStore(program, parse.GetValue(store));
@@ -106,7 +118,7 @@ static class NixSignCommand
                     parse.GetValue(softwareDigest) ?? [],
                     cancellationToken
                 );
-                var signer = new TraceSigner(secret, FormatOf(parse.GetRequiredValue(format)), provenance, built: !parse.GetValue(relayed));
+                var signer = new TraceSigner(secret, chosen, provenance, built: !parse.GetValue(relayed));
                 string[] urls =
                 [
                     .. parse.GetValue(to) ?? [],
@@ -120,7 +132,7 @@ static class NixSignCommand
                     await RefuseKeyOfOthersAsync(host, secret.PublicKey, client, logName, cancellationToken);
                     var root = parse.GetValue(store) is ['/', ..] local ? local : "";
                     var run = new SigningRun(
-                        new BuildExamination(nix.FactsAsync, root),
+                        new BuildExamination(nix.FactsAsync, root, withViews ? chosen : null),
                         signer,
                         caches,
                         client,

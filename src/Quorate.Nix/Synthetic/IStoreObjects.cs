@@ -14,11 +14,15 @@ public interface IStoreObjects
 }
 
 /// <summary>The objects of a Nix store on this machine.</summary>
+/// <param name="registered">What Nix registered about objects.</param>
 /// <param name="root">What is before the store directory on disk: empty, or the folder that a diverted store is in.</param>
-public sealed class NixStoreObjects(NixStore store, string root) : IStoreObjects
+public sealed class RegisteredObjects(
+    Func<IReadOnlyList<StorePath>, CancellationToken, Task<IReadOnlyList<PathFacts>>> registered,
+    string root
+) : IStoreObjects
 {
     public async Task<IReadOnlyCollection<StorePath>> ReferencesAsync(StorePath path, CancellationToken cancellationToken) =>
-        (await store.FactsAsync([path], cancellationToken))[0].Claim.References;
+        (await registered([path], cancellationToken))[0].Claim.References;
 
     public string Location(StorePath path) => root + path;
 }

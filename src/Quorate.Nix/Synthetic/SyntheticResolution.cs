@@ -9,7 +9,8 @@ namespace Quorate.Nix.Synthetic;
 /// its sources, and the views in place of the original paths everywhere. Not a derivation that Nix would build; only its hash matters.
 /// </summary>
 /// <param name="Path">The text path of the bytes; its hash part is the resolved input hash.</param>
-public sealed record SyntheticDerivation(ReadOnlyMemory<byte> AtermBytes, StorePath Path)
+/// <param name="Sources">Sorted.</param>
+public sealed record SyntheticDerivation(ReadOnlyMemory<byte> AtermBytes, StorePath Path, ImmutableArray<StorePath> Sources)
 {
     public ResolvedInputHash Hash => ResolvedInputHash.Of(Path);
 }
@@ -77,8 +78,9 @@ public static class SyntheticResolution
         DerivationPrinter.Print(parts, printed);
         using var text = new AtermWriter(printed.Written.Length + 1024);
         Replace(printed.Written, derivation.StoreDir, rewrites, text);
-        var path = DerivationPaths.Of(text.Written, [], ImmutableArray.CreateRange(sources), derivation.StoreDir, name);
-        return new SyntheticDerivation(text.ToArray(), path);
+        var sorted = ImmutableArray.CreateRange(sources);
+        var path = DerivationPaths.Of(text.Written, [], sorted, derivation.StoreDir, name);
+        return new SyntheticDerivation(text.ToArray(), path, sorted);
 
         void Rewrite(StorePath original, byte[] replacement) =>
             rewrites[original.HashPart] = (Encoding.ASCII.GetBytes(original.ToString()), replacement);

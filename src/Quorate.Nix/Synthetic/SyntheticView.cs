@@ -18,7 +18,7 @@ public sealed record SyntheticOutput(SyntheticObject Object, Sha256Digest NarHas
 /// Fixed outputs are content already and stand for themselves. Two builders whose objects differ only in where their inputs came from get the
 /// same view. Results are kept; one call at a time.
 /// </summary>
-/// <param name="fixedOutputs">The fixed outputs among the inputs: <see cref="FixedOutputs"/>.</param>
+/// <param name="fixedOutputs">The fixed outputs in the graph of the derivations that made the objects.</param>
 public sealed class SyntheticView(IStoreObjects store, IReadOnlySet<StorePath> fixedOutputs)
 {
     /// <summary>Objects of one closure that are looked at before it is given up.</summary>

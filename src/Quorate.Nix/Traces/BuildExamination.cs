@@ -2,6 +2,7 @@ using Quorate.Core;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Nar;
 using Quorate.Nix.Store;
+using Quorate.Nix.Synthetic;
 
 namespace Quorate.Nix.Traces;
 
@@ -11,17 +12,22 @@ public abstract record ExaminedBuild
     ExaminedBuild() { }
 
     /// <summary>Everything was recomputed from the disk and fits together.</summary>
-    /// <param name="Aterm">The resolved derivation, as the store has it.</param>
+    /// <param name="Aterm">The resolved derivation, as the store has it, or its content-addressed view.</param>
+    /// <param name="Sources">Everything that it was built from.</param>
     public sealed record Sound(
         StorePath Path,
+        TraceRegime Regime,
         ReadOnlyMemory<byte> Aterm,
         ResolvedInputHash Input,
+        IReadOnlyList<StorePath> Sources,
         IReadOnlyList<SignedOutput> Outputs,
         IReadOnlyList<PathFacts> Facts
     ) : ExaminedBuild;
 
     /// <summary>There is nothing to sign, and nothing is wrong.</summary>
-    /// <param name="Code"><c>unresolved</c>, <c>fixed-output</c>, <c>input-addressed</c>, <c>deferred</c> or <c>impure</c>.</param>
+    /// <param name="Code">
+    /// <c>unresolved</c>, <c>fixed-output</c>, <c>input-addressed</c>, <c>mixed</c>, <c>deferred</c> or <c>impure</c>.
+    /// </param>
     public sealed record Skipped(string Code, string Reason) : ExaminedBuild;
 
     /// <summary>The disk, the derivation and the given paths contradict each other: signing would be lying.</summary>
@@ -34,11 +40,19 @@ public abstract record ExaminedBuild
 /// </summary>
 /// <param name="registered">What Nix registered about outputs.</param>
 /// <param name="root">Where the store is on disk, for a store that is not at its logical place; else empty.</param>
+/// <param name="inputAddressed">
+/// The format in which the content-addressed view of input-addressed builds will be signed; null skips such builds.
+/// </param>
 public sealed class BuildExamination(
     Func<IReadOnlyList<StorePath>, CancellationToken, Task<IReadOnlyList<PathFacts>>> registered,
-    string root = ""
+    string root = "",
+    TraceFormat? inputAddressed = null
 )
 {
+    readonly SyntheticExamination? _synthetic = inputAddressed is { } format
+        ? new SyntheticExamination(registered, root.TrimEnd('/'), format)
+        : null;
+
     readonly string _root = root.TrimEnd('/');
 
     /// <param name="paths">The build's output paths; what Nix hands to a post-build hook.</param>
@@ -54,7 +68,8 @@ public sealed class BuildExamination(
         {
             return new ExaminedBuild.Contradicted($"{path}: {problem}");
         }
-        if (Skip(derivation) is { } skipped)
+        var synthetic = derivation.Kind == DerivationKind.InputAddressed ? _synthetic : null;
+        if (synthetic is null && Skip(derivation) is { } skipped)
         {
             return skipped;
         }
@@ -67,6 +82,10 @@ public sealed class BuildExamination(
             return new ExaminedBuild.Contradicted(problem);
         }
         var facts = await registered(assigned, cancellationToken);
+        if (synthetic is not null)
+        {
+            return await synthetic.ExamineAsync(path, derivation, facts, cancellationToken);
+        }
         var outputs = new SignedOutput[assigned.Length];
         for (var i = 0; i < outputs.Length; i++)
         {
@@ -76,7 +95,15 @@ public sealed class BuildExamination(
             }
             outputs[i] = output;
         }
-        return new ExaminedBuild.Sound(path, aterm, ResolvedInputHash.Of(path), outputs, facts);
+        return new ExaminedBuild.Sound(
+            path,
+            TraceRegime.ContentAddressed,
+            aterm,
+            ResolvedInputHash.Of(path),
+            derivation.Sources,
+            outputs,
+            facts
+        );
     }
 
     static ExaminedBuild.Skipped? Skip(Derivation derivation) =>

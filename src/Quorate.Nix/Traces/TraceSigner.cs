@@ -31,7 +31,7 @@ public sealed class TraceSigner(NixCacheSecretKey key, TraceFormat format, Trace
         RandomNumberGenerator.Fill(attempt);
         var statement = new TraceStatement(
             build.Input,
-            TraceRegime.ContentAddressed,
+            build.Regime,
             build.Outputs,
             built,
             BinaryPrimitives.ReadUInt128BigEndian(attempt),
@@ -43,12 +43,10 @@ public sealed class TraceSigner(NixCacheSecretKey key, TraceFormat format, Trace
 
     static TraceResource[] DependenciesOf(ExaminedBuild.Sound build) =>
         [
-            .. Derivation
-                .Parse(build.Aterm, build.Path.StoreDir)
-                .Sources.Select(path => new TraceResource(
-                    Name: null,
-                    Uri: null,
-                    new Dictionary<string, string>(StringComparer.Ordinal) { [TraceStatementNames.PathScheme] = path.ToString() }
-                )),
+            .. build.Sources.Select(path => new TraceResource(
+                Name: null,
+                Uri: null,
+                new Dictionary<string, string>(StringComparer.Ordinal) { [TraceStatementNames.PathScheme] = path.ToString() }
+            )),
         ];
 }

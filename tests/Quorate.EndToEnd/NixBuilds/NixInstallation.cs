@@ -63,6 +63,9 @@ sealed partial class NixInstallation
         return new NixInstallation(bin);
     }
 
+    /// <summary>Absolute path of one of its programs.</summary>
+    public string Program(string name) => _bin is null ? Machine.Require(name, "nix-bin") : Path.Combine(_bin, name);
+
     public Task<ProgramResult> RunAsync(NixStore store, string program, params string[] arguments) =>
         RunningProgram.RunAsync(
             Path.Combine(_bin ?? "", program),

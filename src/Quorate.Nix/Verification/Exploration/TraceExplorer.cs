@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Threading.Channels;
 using Quorate.Nix.Derivations;
+using Quorate.Nix.Synthetic;
 using Quorate.Nix.Traces;
 
 namespace Quorate.Nix.Verification;
@@ -16,6 +17,7 @@ public sealed class TraceExplorer
     const int MaxGaps = 256;
 
     readonly DerivationClosure _closure;
+    readonly TraceRegime _regime;
     readonly TraceLookups _lookups;
     readonly ExplorationLimits _limits;
     readonly IProgress<(int Done, int Of)>? _progress;
@@ -27,9 +29,16 @@ public sealed class TraceExplorer
     readonly ConcurrentQueue<ExplorationGap> _gaps = new();
     readonly ConcurrentQueue<RefusedTrace> _refused = new();
 
-    TraceExplorer(DerivationClosure closure, TraceLookups lookups, ExplorationLimits limits, IProgress<(int Done, int Of)>? progress)
+    TraceExplorer(
+        DerivationClosure closure,
+        TraceRegime regime,
+        TraceLookups lookups,
+        ExplorationLimits limits,
+        IProgress<(int Done, int Of)>? progress
+    )
     {
         _closure = closure;
+        _regime = regime;
         _lookups = lookups;
         _limits = limits;
         _progress = progress;
@@ -40,6 +49,7 @@ public sealed class TraceExplorer
     /// <param name="parallel">Derivations that are worked on at once: as many as cores for local sources, more where answers come from afar.</param>
     public static async Task<TraceExploration> ExploreAsync(
         DerivationClosure closure,
+        TraceRegime regime,
         TraceTrust trust,
         IReadOnlyList<ITraceSource> sources,
         DateTimeOffset now,
@@ -50,7 +60,7 @@ public sealed class TraceExplorer
     )
     {
         var lookups = new TraceLookups(trust, sources, now);
-        var explorer = new TraceExplorer(closure, lookups, limits, progress);
+        var explorer = new TraceExplorer(closure, regime, lookups, limits, progress);
         await explorer.RunAsync(parallel, cancellationToken);
         return new TraceExploration(
             closure,
@@ -202,26 +212,42 @@ public sealed class TraceExplorer
                 chosen[(_closure.Derivations[input].Path, variant.Outputs.Pairs[o].Key)] = variant.Paths[o];
             }
         }
-        var resolved = DerivationResolution.Resolve(
-            derivation.Derivation,
-            derivation.Name,
-            (path, output) => chosen.GetValueOrDefault((path, output)),
-            _placeholders
-        )!;
-        var question = new TraceQuestion(resolved.Hash, TraceRegime.ContentAddressed, names, derivation.Path.StoreDir);
+        var hash = HashOf(derivation, chosen);
+        var question = new TraceQuestion(hash, _regime, names, derivation.Path.StoreDir);
         var answer = await _lookups.AskAsync(question, cancellationToken);
         foreach (var reason in answer.Unavailable)
         {
-            Gap(derivation.Position, $"{resolved.Hash}: {reason}");
+            Gap(derivation.Position, $"{hash}: {reason}");
         }
         foreach (var refusal in answer.Refused)
         {
             if (_refused.Count < MaxRefusedDetails)
             {
-                _refused.Enqueue(new RefusedTrace(derivation.Position, resolved.Hash, refusal));
+                _refused.Enqueue(new RefusedTrace(derivation.Position, hash, refusal));
             }
         }
-        return new ExploredNode(derivation.Position, resolved.Hash, needs, answer.Claims);
+        return new ExploredNode(derivation.Position, hash, needs, answer.Claims);
+    }
+
+    ResolvedInputHash HashOf(ClosureDerivation derivation, Dictionary<(StorePath, string), StorePath> chosen)
+    {
+        if (_regime == TraceRegime.ContentAddressed)
+        {
+            return DerivationResolution
+                .Resolve(derivation.Derivation, derivation.Name, (path, output) => chosen.GetValueOrDefault((path, output)), _placeholders)!
+                .Hash;
+        }
+        var stated = derivation.Inputs.ToDictionary(
+            input => _closure.Derivations[input.Position].Path,
+            input => _closure.Derivations[input.Position].Derivation
+        );
+        return SyntheticResolution
+            .WithPlaceholders(
+                derivation.Derivation,
+                derivation.Name,
+                (path, output) => new SyntheticObject(stated[path].Output(output)!.Path!, chosen[(path, output)])
+            )!
+            .Hash;
     }
 
     /// <summary>The different outcomes of an input as far as a consumer uses it, from all claims that count and have all those outputs.</summary>

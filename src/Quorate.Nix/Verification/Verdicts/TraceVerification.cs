@@ -1,4 +1,5 @@
 using Quorate.Nix.Derivations;
+using Quorate.Nix.Traces;
 using Quorate.Trust;
 
 namespace Quorate.Nix.Verification;
@@ -9,6 +10,12 @@ namespace Quorate.Nix.Verification;
 public sealed record VerificationRequest(StorePath Target, OutputPaths Expected, TraceTrust Trust)
 {
     public VerificationMode Mode { get; init; } = VerificationMode.Coalition;
+
+    /// <summary>
+    /// Which evidence counts, and so which kind of derivations the target may be made of. Outputs of the synthetic regime are views, not the
+    /// paths that the derivations state.
+    /// </summary>
+    public TraceRegime Regime { get; init; } = TraceRegime.ContentAddressed;
 
     public ExplorationLimits Exploration { get; init; } = new();
 

@@ -22,6 +22,7 @@ public sealed class TraceVerifier(IDerivationSource derivations, IReadOnlyList<I
         }
         var exploration = await TraceExplorer.ExploreAsync(
             closure,
+            request.Regime,
             request.Trust,
             sources,
             clock.GetUtcNow(),
@@ -40,11 +41,32 @@ public sealed class TraceVerifier(IDerivationSource derivations, IReadOnlyList<I
         {
             return $"{request.Target.BaseName} has no output '{unknown}'";
         }
-        // Content-addressed evidence says nothing of builds whose inputs are named by how they were made.
-        return
-            closure.Derivations.FirstOrDefault(derivation => derivation.Derivation.Kind == DerivationKind.InputAddressed) is { } addressed
+        return request.Regime == TraceRegime.SyntheticContentAddressed ? SyntheticRefusal(closure) : ContentAddressedRefusal(closure);
+    }
+
+    /// <summary>Content-addressed evidence says nothing of builds whose inputs are named by how they were made.</summary>
+    static string? ContentAddressedRefusal(DerivationClosure closure) =>
+        closure.Derivations.FirstOrDefault(derivation => derivation.Derivation.Kind == DerivationKind.InputAddressed) is { } addressed
             ? $"{addressed.Path.BaseName} is input-addressed: content-addressed traces cannot say what it was built from"
             : null;
+
+    /// <summary>Evidence of the two kinds never mixes, and a view replaces the paths that derivations state: they must be the right ones.</summary>
+    static string? SyntheticRefusal(DerivationClosure closure)
+    {
+        var byPath = closure.Derivations.ToDictionary(derivation => derivation.Path, derivation => derivation.Derivation);
+        var hashes = new ModuloHashes(byPath.GetValueOrDefault);
+        foreach (var derivation in closure.Derivations.Where(derivation => !derivation.IsFixed))
+        {
+            if (derivation.Derivation.Kind != DerivationKind.InputAddressed)
+            {
+                return $"{derivation.Path.BaseName} is not input-addressed: traces of input-addressed builds do not mix with others";
+            }
+            if (!DerivationPaths.AreOutputPathsRight(derivation.Derivation, derivation.Name, hashes, out var problem))
+            {
+                return $"{derivation.Path.BaseName}: {problem}";
+            }
+        }
+        return null;
     }
 
     static TraceVerification Judge(VerificationRequest request, TraceExploration exploration, CancellationToken cancellationToken)
