@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Quorate.Bench;
 using Quorate.Core;
 using Quorate.CrashWorker;
 using Quorate.Crypto;
@@ -66,7 +67,7 @@ async Task SubmitAsync(int submitter)
 
 async Task FollowAsync()
 {
-    var source = new LocalSource(log);
+    var source = new ViewSource(log);
     while (true)
     {
         if (await mirror.SyncAsync([source], MirrorLimits.Default, null, CancellationToken.None) is SyncOutcome.Advanced advanced)

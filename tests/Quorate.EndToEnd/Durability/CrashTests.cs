@@ -31,6 +31,7 @@ public sealed class CrashTests
         TestContext.Current.SendDiagnosticMessage($"QUORATE_CRASH_SEED={seed}");
         var random = new Random(seed);
         var (heads, entries) = (0L, 0L);
+        var started = Stopwatch.GetTimestamp();
         for (var first = 0; first < Rounds; first += RoundsPerLog)
         {
             using var folder = new TemporaryFolder();
@@ -49,10 +50,24 @@ public sealed class CrashTests
             }
             heads += witness.Heads;
             entries += witness.Entries;
+            Report(first + RoundsPerLog, heads, entries, started);
         }
-        TestContext.Current.SendDiagnosticMessage($"{Rounds} kills, {heads} heads and {entries} entries acknowledged");
         // Kills that all came before the first acknowledgement would show nothing.
         Assert.True(heads > Rounds && entries > Rounds, $"only {heads} heads and {entries} entries in {Rounds} rounds");
+    }
+
+    /// <summary>The long run takes minutes: whoever watches it must see that it goes on, without asking for diagnostics.</summary>
+    static void Report(int rounds, long heads, long entries, long started)
+    {
+        var line = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{rounds} of {Rounds} kills, {heads} heads and {entries} entries acknowledged, {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s"
+        );
+        TestContext.Current.SendDiagnosticMessage(line);
+        if (Rounds > RoundsPerLog * 2)
+        {
+            Console.Error.WriteLine(line);
+        }
     }
 
     static async Task RunAsync(TemporaryFolder folder, int round, int life, bool afterOpening, CrashWitness witness)
