@@ -14,6 +14,7 @@ public sealed class Column<T>
     where T : unmanaged
 {
     const int WriteBytes = 1 << 16;
+    const int RecentBytes = 1 << 17;
     const int Attempts = 3;
 
     readonly IColumnFile? _file;
@@ -26,12 +27,17 @@ public sealed class Column<T>
     // Chunks before this one are in the file. Writer only.
     int _spilled;
 
+    // Chunks that were lately read from the file and checked, by number modulo its length: one answer often needs the same chunk several times. Slots are
+    // replaced whole, so readers need no lock.
+    readonly RecentChunk?[] _recent;
+
     /// <param name="chunkSize">Items that are written and read back together.</param>
     /// <param name="file">Null: everything stays in memory.</param>
     public Column(int chunkSize, IColumnFile? file = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(chunkSize);
         (_chunkSize, _file) = (chunkSize, file);
+        _recent = file is null ? [] : new RecentChunk?[Math.Max(1, RecentBytes / ChunkBytes)];
     }
 
     /// <summary>Items stored, published or not.</summary>
@@ -206,6 +212,24 @@ public sealed class Column<T>
         AppendRange(tail);
     }
 
+    /// <summary>Reads a full chunk from the file, whatever was read of it before. True when it is what was written, or is not in the file.</summary>
+    /// <param name="number">Of a chunk below the published count.</param>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public bool IsStoredIntact(int number)
+    {
+        var bytes = new byte[ChunkBytes];
+        for (var attempt = 0; attempt < Attempts; attempt++)
+        {
+            var directory = _directory;
+            var check = directory.Check(number);
+            if (directory.Chunk(number) is not null || (TryReadFile(bytes, (long)number * ChunkBytes) && CheckOf(bytes) == check))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /// <summary>A chunk that has not been spilled; writer only.</summary>
     internal ReadOnlySpan<T> InMemory(int number) => _directory.Chunk(number);
 
@@ -233,6 +257,13 @@ public sealed class Column<T>
 
     void ReadSpilled(int number, int offset, Span<T> items)
     {
+        ref var slot = ref _recent[number % _recent.Length];
+        // The check tells what belongs there now, should the chunk have been dropped and filled again.
+        if (Volatile.Read(ref slot) is { } known && known.Number == number && known.Check == _directory.Check(number))
+        {
+            known.Items.AsSpan(offset, items.Length).CopyTo(items);
+            return;
+        }
         var bytes = ArrayPool<byte>.Shared.Rent(ChunkBytes);
         try
         {
@@ -249,7 +280,9 @@ public sealed class Column<T>
                 }
                 if (TryReadFile(whole, (long)number * ChunkBytes) && CheckOf(whole) == check)
                 {
-                    MemoryMarshal.Cast<byte, T>(whole).Slice(offset, items.Length).CopyTo(items);
+                    var read = MemoryMarshal.Cast<byte, T>(whole);
+                    read.Slice(offset, items.Length).CopyTo(items);
+                    Volatile.Write(ref slot, new RecentChunk(number, check, read.ToArray()));
                     return;
                 }
             }
@@ -291,6 +324,8 @@ public sealed class Column<T>
         SHA256.HashData(chunk, digest);
         return MemoryMarshal.Read<ulong>(digest);
     }
+
+    sealed record RecentChunk(int Number, ulong Check, T[] Items);
 
     /// <summary>Where the chunks are: in memory, or in the file with this check.</summary>
     sealed class Directory

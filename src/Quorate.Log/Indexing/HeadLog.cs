@@ -39,15 +39,17 @@ sealed class HeadLog(IColumnFile? file)
             var middle = low + (high - low) / 2;
             (low, high) = _fences[middle] > index ? (low, middle) : (middle + 1, high);
         }
-        var start = low == 0 ? 0 : (low - 1) * ChunkSize;
-        Span<HeadRecord> chunk = stackalloc HeadRecord[ChunkSize + 1];
-        chunk = chunk[..(int)Math.Min(ChunkSize + 1, count - start)];
-        _records.Read(start, chunk);
-        foreach (ref readonly var record in chunk)
+        Span<HeadRecord> chunk = stackalloc HeadRecord[ChunkSize];
+        for (var start = low == 0 ? 0 : (low - 1) * ChunkSize; start < count; start += ChunkSize)
         {
-            if (record.TreeSize > index)
+            chunk = chunk[..(int)Math.Min(ChunkSize, count - start)];
+            _records.Read(start, chunk);
+            foreach (ref readonly var record in chunk)
             {
-                return record;
+                if (record.TreeSize > index)
+                {
+                    return record;
+                }
             }
         }
         throw new ArgumentOutOfRangeException(nameof(index), index, "no head covers it");
