@@ -5,6 +5,7 @@ using Quorate.Log.Indexing;
 using Quorate.Log.Sequencing;
 using Quorate.Log.Storage;
 using Quorate.Log.Tiles;
+using Quorate.Log.Witnessing;
 
 namespace Quorate.Log;
 
@@ -29,6 +30,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
         VerifierKey = NoteVerifierKey.Ed25519(options.Origin!, key.PublicKey);
         _key = key;
         _options = options;
+        WitnessedCheckpoint = new CheckpointFile(options.Folder);
         _queue = Channel.CreateBounded<SubmitRequest>(
             new BoundedChannelOptions(options.MaxQueuedSubmits) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait }
         );
@@ -142,7 +144,10 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
         return (await EnqueueAsync(new SubmitRequest([], 0), cancellationToken)).Head;
     }
 
-    /// <summary>Signs no head after those that are being signed: whoever submits from now on is told why. Only opening the log again ends that.</summary>
+    /// <inheritdoc/>
+    public ICheckpointKeeper WitnessedCheckpoint { get; }
+
+    /// <inheritdoc/>
     public void Refuse(string reason) => _sequencer.Refuse(new LogStorageException(reason));
 
     /// <summary>Takes no more submits, finishes those that wait, and closes the files.</summary>

@@ -111,6 +111,19 @@ static class Commands
             answer.Bytes
         );
 
+    internal static NpgsqlBatchCommand Checkpoint(byte[] log) => Make("SELECT note FROM quorate_checkpoint WHERE log = $1", log);
+
+    // The lease only keeps nodes from working against each other; that the size never goes back is what counts.
+    internal static NpgsqlBatchCommand KeepCheckpoint(byte[] log, Guid holder, long size, ReadOnlyMemory<byte> note) =>
+        Make(
+            "INSERT INTO quorate_checkpoint (log, size, note) SELECT $1, $3, $4 FROM quorate_log WHERE log = $1 AND holder = $2"
+                + " ON CONFLICT (log) DO UPDATE SET size = excluded.size, note = excluded.note WHERE quorate_checkpoint.size <= excluded.size",
+            log,
+            holder,
+            size,
+            note
+        );
+
     internal static NpgsqlBatchCommand ForgetAnswers(byte[] log, Guid[] ids) =>
         Make("DELETE FROM quorate_answer WHERE log = $1 AND (id = ANY ($2) OR answered_at < now() - $3)", log, ids, s_answerAge);
 

@@ -291,6 +291,19 @@ public sealed class PostgresStorage : ISharedLogStorage
         return position;
     }
 
+    public async ValueTask<ReadOnlyMemory<byte>?> CheckpointAsync(CancellationToken cancellationToken) =>
+        await _database.RunAsync(
+            async (connection, token) =>
+            {
+                await using var batch = new NpgsqlBatch(connection) { BatchCommands = { Commands.Checkpoint(_log) } };
+                return await batch.ExecuteScalarAsync(token) is byte[] note ? note.AsMemory() : (ReadOnlyMemory<byte>?)null;
+            },
+            cancellationToken
+        );
+
+    public async ValueTask<bool> KeepCheckpointAsync(ulong size, ReadOnlyMemory<byte> note, CancellationToken cancellationToken) =>
+        await RunAsync(() => Commands.KeepCheckpoint(_log, _holder, checked((long)size), note), cancellationToken) == 1;
+
     public async ValueTask ForgetAnswersAsync(IReadOnlyCollection<Guid> read, CancellationToken cancellationToken) =>
         await RunAsync(() => Commands.ForgetAnswers(_log, [.. read]), cancellationToken);
 

@@ -6,7 +6,10 @@ namespace Quorate.Postgres;
 /// <summary>The tables (docs/formats/postgresql.md), and what must be true of the server before anything is entrusted to it.</summary>
 static class Schema
 {
-    internal const int Version = 1;
+    internal const int Version = 2;
+
+    /// <summary>Without witnessed checkpoints; what it lacks is made.</summary>
+    const int FirstVersion = 1;
 
     static readonly string[] s_tables =
     [
@@ -49,6 +52,12 @@ static class Schema
                 frame bigint NOT NULL,
                 bytes bytea NOT NULL,
                 PRIMARY KEY (log, id))
+            """,
+        """
+            CREATE TABLE IF NOT EXISTS quorate_checkpoint (
+                log bytea PRIMARY KEY,
+                size bigint NOT NULL,
+                note bytea NOT NULL)
             """,
     ];
 
@@ -101,7 +110,7 @@ static class Schema
         await using var command = new NpgsqlCommand("SELECT version FROM quorate_schema WHERE singleton", connection);
         try
         {
-            return await command.ExecuteScalarAsync(cancellationToken) is not null;
+            return await command.ExecuteScalarAsync(cancellationToken) is int version && version != FirstVersion;
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
         {
@@ -123,11 +132,16 @@ static class Schema
                 }
                 // Last: whoever finds the row finds all tables.
                 await using var version = new NpgsqlCommand(
-                    "INSERT INTO quorate_schema (singleton, version) VALUES (true, $1) ON CONFLICT DO NOTHING",
+                    "INSERT INTO quorate_schema (singleton, version) VALUES (true, $1)"
+                        + " ON CONFLICT (singleton) DO UPDATE SET version = excluded.version WHERE quorate_schema.version = $2",
                     connection
                 )
                 {
-                    Parameters = { new() { Value = Version } },
+                    Parameters =
+                    {
+                        new() { Value = Version },
+                        new() { Value = FirstVersion },
+                    },
                 };
                 await version.ExecuteNonQueryAsync(cancellationToken);
                 return;

@@ -7,7 +7,8 @@ namespace Quorate.Log.Sharing;
 /// them apart is not the lease but that every append names the epoch and the frame that it expects to be next. Each object has a cursor: the frame that
 /// <see cref="ReadNewFrames"/> gives next, and the only one that it may append.
 /// A lost connection shows as <see cref="LogStorageException"/>; unlike that of a file it is no reason to stop: the caller drops what it staged
-/// and reads again. Its members are called by one task at a time, but for <see cref="EnqueueAsync"/> and the reads of <see cref="ILogStorage"/>.
+/// and reads again. Its members are called by one task at a time, but for <see cref="EnqueueAsync"/>, the two of the checkpoint, and the reads of
+/// <see cref="ILogStorage"/>.
 /// </summary>
 public interface ISharedLogStorage : ILogStorage
 {
@@ -54,6 +55,16 @@ public interface ISharedLogStorage : ILogStorage
         IReadOnlyList<SubmissionAnswer> answers,
         CancellationToken cancellationToken
     );
+
+    /// <summary>The note that <see cref="KeepCheckpointAsync"/> kept last; null when there is none.</summary>
+    ValueTask<ReadOnlyMemory<byte>?> CheckpointAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Keeps the log's newest witnessed checkpoint for all nodes, unless this one no longer holds the lease, or one of a larger tree is kept. False then.
+    /// </summary>
+    /// <param name="size">Entries of the checkpoint's tree.</param>
+    /// <param name="note">With all its signatures.</param>
+    ValueTask<bool> KeepCheckpointAsync(ulong size, ReadOnlyMemory<byte> note, CancellationToken cancellationToken);
 
     /// <summary>Removes answers that were read, and those that nobody has read for long.</summary>
     ValueTask ForgetAnswersAsync(IReadOnlyCollection<Guid> read, CancellationToken cancellationToken);

@@ -115,6 +115,12 @@ sealed class LocalCopy : ISharedLogStorage
     public ValueTask<IReadOnlyList<WaitingSubmission>> WaitingAsync(int maxCount, long maxBytes, CancellationToken cancellationToken) =>
         _shared.WaitingAsync(maxCount, maxBytes, cancellationToken);
 
+    public ValueTask<ReadOnlyMemory<byte>?> CheckpointAsync(CancellationToken cancellationToken) =>
+        _shared.CheckpointAsync(cancellationToken);
+
+    public ValueTask<bool> KeepCheckpointAsync(ulong size, ReadOnlyMemory<byte> note, CancellationToken cancellationToken) =>
+        _shared.KeepCheckpointAsync(size, note, cancellationToken);
+
     public ValueTask ForgetAnswersAsync(IReadOnlyCollection<Guid> read, CancellationToken cancellationToken) =>
         _shared.ForgetAnswersAsync(read, cancellationToken);
 

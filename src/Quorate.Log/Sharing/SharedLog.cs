@@ -4,6 +4,7 @@ using Quorate.Log.Indexing;
 using Quorate.Log.Sequencing;
 using Quorate.Log.Storage;
 using Quorate.Log.Tiles;
+using Quorate.Log.Witnessing;
 
 namespace Quorate.Log.Sharing;
 
@@ -34,6 +35,7 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
         VerifierKey = NoteVerifierKey.Ed25519(options.Origin!, key.PublicKey);
         _outbox = new Outbox(options, sharing, copy) { Sent = () => _member!.Wake(), Diverged = OnDiverged };
         _member = new SharedLogMember(State, options, sharing, key, copy, _outbox) { Advanced = OnAdvanced };
+        WitnessedCheckpoint = new SharedCheckpoint(shared, _member);
     }
 
     public new LogHead Head => base.Head!;
@@ -43,6 +45,12 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
 
     /// <inheritdoc/>
     public NoteVerifierKey VerifierKey { get; }
+
+    /// <inheritdoc/>
+    public ICheckpointKeeper WitnessedCheckpoint { get; }
+
+    /// <inheritdoc/>
+    public void Refuse(string reason) => _member.Refuse(new LogStorageException(reason));
 
     /// <summary>This node sequences the log now, as far as it knows.</summary>
     public bool IsSequencer => _member.IsSequencer;

@@ -22,15 +22,19 @@ sealed class SharedLogMember(
     const int ForgetAtOnce = 64;
 
     readonly SemaphoreSlim _wake = new(0);
+    readonly Lock _behind = new();
+    List<TaskCompletionSource>? _waitForStep = [];
     int _isAwake;
     int _singleSteps;
     long _renewed;
+    volatile bool _maySign = !sharing.AwaitsWitnesses;
     volatile SequencingTerm? _term;
     volatile string? _fault;
     volatile string? _holder;
     volatile LogStorageException? _failure;
 
-    internal bool IsSequencer => _term is not null;
+    /// <summary>Holds the lease, as far as it knows, and makes frames.</summary>
+    internal bool IsSequencer => _term is not null && _maySign;
 
     internal string? Holder => _holder;
 
@@ -64,6 +68,37 @@ sealed class SharedLogMember(
         }
     }
 
+    /// <summary>Lets this node sequence the log, which had to wait for its witnesses.</summary>
+    internal void BeginSigning()
+    {
+        _maySign = true;
+        Wake();
+    }
+
+    /// <summary>Signs nothing more, and keeps the lease until it runs out: another node has to find out by itself, and should not have to hurry.</summary>
+    internal void Refuse(LogStorageException reason)
+    {
+        _failure ??= reason;
+        Wake();
+    }
+
+    /// <summary>Returns when this node has every frame that was committed before the call.</summary>
+    /// <exception cref="LogStorageException">The log is closed, or given up.</exception>
+    internal async Task CatchUpAsync(CancellationToken cancellationToken)
+    {
+        var step = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_behind)
+        {
+            if (_waitForStep is null)
+            {
+                throw Ended();
+            }
+            _waitForStep.Add(step);
+        }
+        Wake();
+        await step.Task.WaitAsync(cancellationToken);
+    }
+
     /// <summary>Returns when the log has a head, be it made by this node or by another one.</summary>
     internal async Task CreateAsync(CancellationToken cancellationToken)
     {
@@ -71,7 +106,7 @@ sealed class SharedLogMember(
         {
             try
             {
-                await StepAsync(cancellationToken);
+                await StepAsync(mustBeCurrent: false, cancellationToken);
             }
             catch (LeaseLostException e)
             {
@@ -102,8 +137,12 @@ sealed class SharedLogMember(
         {
             // Closing. Whatever this node had staged was dropped, or is committed.
         }
-        outbox.Fail(_failure ?? new LogStorageException($"log {options.Identity.Id}: closed before the sequencer answered"));
-        await GiveLeaseBackAsync();
+        outbox.Fail(Ended());
+        TakeBehind(andLater: true).ForEach(step => step.TrySetException(Ended()));
+        if (_failure is null or LogDamagedException)
+        {
+            await GiveLeaseBackAsync();
+        }
     }
 
     /// <summary>Takes no more submits, and returns when all have their answers or time is up.</summary>
@@ -131,7 +170,18 @@ sealed class SharedLogMember(
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var pause = await StepAsync(cancellationToken);
+            var behind = TakeBehind();
+            TimeSpan pause;
+            try
+            {
+                pause = await StepAsync(behind.Count > 0, cancellationToken);
+            }
+            catch
+            {
+                PutBack(behind);
+                throw;
+            }
+            behind.ForEach(step => step.TrySetResult());
             if (_fault is not null)
             {
                 _fault = null;
@@ -173,8 +223,9 @@ sealed class SharedLogMember(
         }
     }
 
-    async Task<TimeSpan> StepAsync(CancellationToken cancellationToken) =>
-        _term is { } term ? await SequenceAsync(term, cancellationToken) : await FollowAsync(cancellationToken);
+    /// <param name="mustBeCurrent">Also a sequencer asks the database whether it still is one.</param>
+    async Task<TimeSpan> StepAsync(bool mustBeCurrent, CancellationToken cancellationToken) =>
+        _term is { } term ? await SequenceAsync(term, mustBeCurrent, cancellationToken) : await FollowAsync(cancellationToken);
 
     async Task<TimeSpan> FollowAsync(CancellationToken cancellationToken)
     {
@@ -192,7 +243,7 @@ sealed class SharedLogMember(
             }
         }
         await ForgetAsync(cancellationToken);
-        if (status.LeaseIsFree && await TryTakeLeaseAsync(cancellationToken))
+        if (status.LeaseIsFree && (_maySign || state.Snapshot is null) && await TryTakeLeaseAsync(cancellationToken))
         {
             return TimeSpan.Zero;
         }
@@ -219,10 +270,10 @@ sealed class SharedLogMember(
         return true;
     }
 
-    async Task<TimeSpan> SequenceAsync(SequencingTerm term, CancellationToken cancellationToken)
+    async Task<TimeSpan> SequenceAsync(SequencingTerm term, bool mustBeCurrent, CancellationToken cancellationToken)
     {
         var asked = options.Time.GetTimestamp();
-        var answers = await term.StepAsync(_singleSteps > 0, cancellationToken);
+        IReadOnlyList<SubmissionAnswer> answers = _maySign ? await term.StepAsync(_singleSteps > 0, cancellationToken) : [];
         if (answers.Count > 0)
         {
             _renewed = asked;
@@ -233,9 +284,9 @@ sealed class SharedLogMember(
                 outbox.Settle(answer, head);
             }
             await ForgetAsync(cancellationToken);
-            return TimeSpan.Zero;
         }
-        if (options.Time.GetElapsedTime(_renewed) > sharing.Lease / 3)
+        // As long as nobody else took the lease, nobody else appended.
+        if (mustBeCurrent || options.Time.GetElapsedTime(_renewed) > sharing.Lease / 3)
         {
             if (!await storage.RenewLeaseAsync(cancellationToken))
             {
@@ -243,7 +294,27 @@ sealed class SharedLogMember(
             }
             _renewed = asked;
         }
-        return sharing.QueueInterval;
+        return answers.Count > 0 ? TimeSpan.Zero : sharing.QueueInterval;
+    }
+
+    LogStorageException Ended() => _failure ?? new LogStorageException($"log {options.Identity.Id}: closed before the sequencer answered");
+
+    List<TaskCompletionSource> TakeBehind(bool andLater = false)
+    {
+        lock (_behind)
+        {
+            var taken = _waitForStep!;
+            _waitForStep = andLater ? null : [];
+            return taken;
+        }
+    }
+
+    void PutBack(List<TaskCompletionSource> steps)
+    {
+        lock (_behind)
+        {
+            _waitForStep!.AddRange(steps);
+        }
     }
 
     void CatchUp(CancellationToken cancellationToken)

@@ -18,6 +18,12 @@ public sealed record SharedLogOptions
     /// <summary>Submissions of this node that may wait for the sequencer; further submits gather behind them.</summary>
     public int MaxOutstanding { get; init; } = 8;
 
+    /// <summary>
+    /// The log's witnesses are asked first what they remember: until <see cref="Witnessing.ICheckpointKeeper.BeginSigning"/> this node signs nothing but the
+    /// head of a new log.
+    /// </summary>
+    public bool AwaitsWitnesses { get; init; }
+
     /// <summary>Told of changes, on an arbitrary thread. Must be quick.</summary>
     public Action<SharedLogEvent>? Observer { get; init; }
 

@@ -1,4 +1,6 @@
+using Quorate.Core;
 using Quorate.Crypto.Notes;
+using Quorate.Log.Witnessing;
 
 namespace Quorate.Log.Tiles;
 
@@ -19,4 +21,13 @@ public interface ICheckpointedLog : ILogView
     /// <exception cref="ArgumentOutOfRangeException">There is no such head.</exception>
     /// <exception cref="Storage.LogDamagedException">The stored head or signature is not what was written.</exception>
     PublishedCheckpoint CheckpointAt(ulong number);
+
+    /// <summary>The root of the log's first <paramref name="treeSize"/> entries. Throws <see cref="ArgumentOutOfRangeException"/> beyond the head.</summary>
+    Sha256Digest LogRootAt(ulong treeSize);
+
+    /// <summary>Where the log keeps what its witnesses cosigned.</summary>
+    ICheckpointKeeper WitnessedCheckpoint { get; }
+
+    /// <summary>Signs no head after those that are being signed: whoever submits from now on is told why. Only opening the log again ends that.</summary>
+    void Refuse(string reason);
 }

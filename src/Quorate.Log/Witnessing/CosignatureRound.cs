@@ -1,4 +1,3 @@
-using Quorate.Core;
 using Quorate.Crypto.Notes;
 using Quorate.Log.Tiles;
 
@@ -32,8 +31,14 @@ public sealed record WitnessIncident(string Witness, ulong Size, SignedNote? Pro
 /// Asks witnesses in parallel to cosign a checkpoint of a log of ours, proving to each from where it stands. One round at a time.
 /// </summary>
 /// <param name="log">Proves consistency up to the checkpoints that are given.</param>
+/// <param name="catchUp">Returns when the log has everything that was signed, by whichever node.</param>
 /// <param name="key">The log's own, by which its origin is named. Its cosignature never counts, whatever witness shows it.</param>
-public sealed class CosignatureCollector(LogView log, NoteVerifierKey key, IReadOnlyList<IWitness> witnesses)
+public sealed class CosignatureCollector(
+    ICheckpointedLog log,
+    NoteVerifierKey key,
+    IReadOnlyList<IWitness> witnesses,
+    Func<CancellationToken, ValueTask> catchUp
+)
 {
     /// <summary>A witness that names another size again and again is not worth more.</summary>
     const int MaxAttempts = 4;
@@ -140,7 +145,7 @@ public sealed class CosignatureCollector(LogView log, NoteVerifierKey key, IRead
         }
     }
 
-    /// <summary>Whether what the witness remembers was really signed by us.</summary>
+    /// <summary>Whether what the witness remembers was really signed by us, and is none of ours.</summary>
     /// <param name="claimed">The size that it says it has; null when it only refused.</param>
     async Task<Answer> AheadAsync(IWitness witness, Checkpoint ours, ulong? claimed, CancellationToken cancellationToken)
     {
@@ -154,12 +159,21 @@ public sealed class CosignatureCollector(LogView log, NoteVerifierKey key, IRead
                 && theirs.Origin == ours.Origin
             )
             {
-                return theirs.Size > ours.Size || RootAt(theirs.Size, ours) is { } root && root != theirs.Root
-                    ? new Answer(
-                        null,
-                        $"{witness.Name}: it has {theirs.Size} entries of another history",
-                        new(witness.Name, theirs.Size, note)
-                    )
+                // Unless that is known, this is a bare word: another node may have signed it a moment ago.
+                var proof = await IsCaughtUpAsync(theirs.Size, ours, cancellationToken) ? note : null;
+                return theirs.Size > log.Head!.TreeSize
+                        ? new Answer(
+                            null,
+                            $"{witness.Name}: it has {theirs.Size} entries of another history",
+                            new(witness.Name, theirs.Size, proof)
+                        )
+                    : log.LogRootAt(theirs.Size) != theirs.Root
+                        ? new Answer(
+                            null,
+                            $"{witness.Name}: it has {theirs.Size} entries of another history",
+                            new(witness.Name, theirs.Size, note)
+                        )
+                    : theirs.Size > ours.Size ? Answer.None
                     : Fault(witness, $"it refuses {ours.Size} entries, and shows {theirs.Size} that we have");
             }
         }
@@ -167,12 +181,36 @@ public sealed class CosignatureCollector(LogView log, NoteVerifierKey key, IRead
         {
             fault = e.Message;
         }
-        return claimed is { } size
-            ? new Answer(null, $"{witness.Name}: it says that it has {size} entries, and does not show them", new(witness.Name, size, null))
-            : Fault(witness, fault ?? "it shows no checkpoint of ours");
+        if (claimed is not { } size)
+        {
+            return Fault(witness, fault ?? "it shows no checkpoint of ours");
+        }
+        return await IsCaughtUpAsync(size, ours, cancellationToken) && size <= log.Head!.TreeSize
+            ? Answer.None
+            : new Answer(
+                null,
+                $"{witness.Name}: it says that it has {size} entries, and does not show them",
+                new(witness.Name, size, null)
+            );
     }
 
-    Sha256Digest? RootAt(ulong size, Checkpoint ours) => size == ours.Size ? ours.Root : log.LogRootAt(size);
+    /// <summary>Of a log that several nodes share, another one may have signed more than this one asked about.</summary>
+    async Task<bool> IsCaughtUpAsync(ulong size, Checkpoint ours, CancellationToken cancellationToken)
+    {
+        if (size <= ours.Size)
+        {
+            return true;
+        }
+        try
+        {
+            await catchUp(cancellationToken);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
 
     static Answer Fault(IWitness witness, string what) => new(null, $"{witness.Name}: {what}", null);
 
@@ -192,5 +230,9 @@ public sealed class CosignatureCollector(LogView log, NoteVerifierKey key, IRead
         return null;
     }
 
-    sealed record Answer(VerifiedNoteSignature? Cosignature, string? Fault, WitnessIncident? Incident);
+    sealed record Answer(VerifiedNoteSignature? Cosignature, string? Fault, WitnessIncident? Incident)
+    {
+        /// <summary>Nothing to complain of: the next round will do.</summary>
+        internal static Answer None { get; } = new(null, null, null);
+    }
 }

@@ -1,4 +1,3 @@
-using Quorate.Core.Files;
 using Quorate.Crypto.Notes;
 using Quorate.Log.Storage;
 using Quorate.Log.Tiles;
@@ -6,19 +5,18 @@ using Quorate.Log.Tiles;
 namespace Quorate.Log.Witnessing;
 
 /// <summary>
-/// Puts out the checkpoints of a log once its witnesses have cosigned them. What is out is kept in the log's folder, in the file <c>checkpoint</c>, and survives
-/// restarts with its cosignatures. The log never waits: heads are signed and acknowledged meanwhile.
+/// Puts out the checkpoints of a log once its witnesses have cosigned them. What is out is kept beside the log, and survives restarts with its
+/// cosignatures. The log never waits: heads are signed and acknowledged meanwhile. Of a log that several nodes share, the one that sequences it asks the
+/// witnesses, and the others show what it kept.
 /// </summary>
 public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposable
 {
-    public const string FileName = "checkpoint";
+    public const string FileName = CheckpointFile.Name;
 
     static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
 
-    readonly LogView _log;
-    readonly Func<PublishedCheckpoint> _newest;
-    readonly NoteVerifierKey _key;
-    readonly string _path;
+    readonly ICheckpointedLog _log;
+    readonly ICheckpointKeeper _keeper;
     readonly WitnessingOptions _options;
     readonly TimeProvider _time;
     readonly CosignatureCollector _collector;
@@ -29,18 +27,10 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
     volatile WitnessIncident? _incident;
     volatile IReadOnlyList<string> _faults = [];
 
-    WitnessedPublication(
-        LogView log,
-        Func<PublishedCheckpoint> newest,
-        NoteVerifierKey key,
-        string folder,
-        WitnessingOptions options,
-        TimeProvider time
-    )
+    WitnessedPublication(ICheckpointedLog log, WitnessingOptions options, TimeProvider time)
     {
-        (_log, _newest, _key, _options, _time) = (log, newest, key, options, time);
-        _path = Path.Combine(folder, FileName);
-        _collector = new CosignatureCollector(log, key, options.Witnesses);
+        (_log, _keeper, _options, _time) = (log, log.WitnessedCheckpoint, options, time);
+        _collector = new CosignatureCollector(log, log.VerifierKey, options.Witnesses, _keeper.CatchUpAsync);
     }
 
     public PublishedCheckpoint? Current => _current;
@@ -68,27 +58,23 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
     }
 
     /// <summary>Opens the publication and asks the witnesses what they remember, before anything new of the log is signed.</summary>
-    /// <param name="newest">Gives the checkpoint of the newest durable head.</param>
-    /// <param name="key">The log's, named by its origin.</param>
-    /// <param name="folder">The log's own.</param>
     /// <exception cref="LogRolledBackException">A witness, or the checkpoint that is out, knows more of the log than the log.</exception>
-    /// <exception cref="LogDamagedException">The file is not what was written.</exception>
+    /// <exception cref="LogDamagedException">What is kept is not what was written.</exception>
+    /// <exception cref="IOException">What is kept cannot be read.</exception>
     public static async Task<WitnessedPublication> OpenAsync(
-        LogView log,
-        Func<PublishedCheckpoint> newest,
-        NoteVerifierKey key,
-        string folder,
+        ICheckpointedLog log,
         WitnessingOptions options,
         TimeProvider time,
         CancellationToken cancellationToken
     )
     {
-        var publication = new WitnessedPublication(log, newest, key, folder, options, time);
-        publication.Restore();
-        if (await publication.RoundAsync(options.StartLimit, waitsForAll: true, cancellationToken) is { Incident: { } incident })
+        var publication = new WitnessedPublication(log, options, time);
+        await publication.ShowKeptAsync(cancellationToken);
+        if (await publication.RoundAsync(options.StartLimit, isFirst: true, cancellationToken) is { Incident: { } incident })
         {
-            throw new LogRolledBackException(incident.Detail(key.Name, log.Head?.TreeSize ?? 0));
+            throw new LogRolledBackException(incident.Detail(log.Origin, log.Head?.TreeSize ?? 0));
         }
+        publication._keeper.BeginSigning();
         log.Advanced += publication.OnAdvanced;
         publication._running = Task.Run(publication.RunAsync, CancellationToken.None);
         return publication;
@@ -122,12 +108,21 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
             try
             {
                 await Task.Delay(pause, _time, _stop.Token);
+                if (_keeper.IsShared)
+                {
+                    await ShowKeptAsync(_stop.Token);
+                }
+                if (!_keeper.AsksWitnesses)
+                {
+                    pause = _options.Pause;
+                    continue;
+                }
                 if (!IsDue())
                 {
                     await WaitAsync();
                     continue;
                 }
-                await RoundAsync(_options.RoundLimit, waitsForAll: false, _stop.Token);
+                await RoundAsync(_options.RoundLimit, isFirst: false, _stop.Token);
                 // Who does not get through asks less and less often.
                 pause = IsDue() && _faults.Count > 0 ? Min(pause * 2, s_longestPause) : _options.Pause;
             }
@@ -135,12 +130,12 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
             {
                 return;
             }
-            catch (IOException e)
+            catch (Exception e) when (e is IOException or LogRolledBackException)
             {
-                // The disk is full, or worse. What is out stays out.
+                // The disk is full, the database away, or worse. What is out stays out.
                 _faults = [$"the checkpoint cannot be kept: {e.Message}"];
                 _options.RoundEnded?.Invoke(new CosignatureRound([], _faults, null));
-                pause = s_longestPause;
+                pause = _keeper.IsShared ? Min(pause * 2, s_longestPause) : s_longestPause;
             }
         }
     }
@@ -149,7 +144,9 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
     async Task WaitAsync()
     {
         using var refresh = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-        using var timer = _time.CreateTimer(_ => refresh.Cancel(), null, _options.Refresh, Timeout.InfiniteTimeSpan);
+        // Another node may have taken the lease: then it publishes.
+        var longest = _keeper.IsShared ? _options.Pause : _options.Refresh;
+        using var timer = _time.CreateTimer(_ => refresh.Cancel(), null, longest, Timeout.InfiniteTimeSpan);
         try
         {
             await _grown.WaitAsync(refresh.Token);
@@ -162,37 +159,42 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
 
     bool IsDue() =>
         _current is not { } current
-        || current.Checkpoint.Size < _newest().Checkpoint.Size
+        || current.Checkpoint.Size < _log.Head!.TreeSize
         || !IsMet(Counting(current.Note))
         || _time.GetUtcNow() - WitnessedAt >= _options.Refresh;
 
     /// <summary>Asks the witnesses once, and publishes what came of it.</summary>
-    async Task<CosignatureRound> RoundAsync(TimeSpan limit, bool waitsForAll, CancellationToken cancellationToken)
+    /// <param name="isFirst">Waits for all of them, and stops at the bare word of any; see <see cref="OpenAsync"/>.</param>
+    async Task<CosignatureRound> RoundAsync(TimeSpan limit, bool isFirst, CancellationToken cancellationToken)
     {
-        var newest = _newest();
+        var newest = _log.CheckpointAt(_log.HeadCount - 1);
         using var deadline = new CancellationTokenSource(limit, _time);
         var round = await _collector.CollectAsync(
             newest,
-            cosignatures => !waitsForAll && IsMet(cosignatures),
+            cosignatures => !isFirst && IsMet(cosignatures),
             token => Task.Delay(_options.Grace, _time, token),
             deadline.Token,
             cancellationToken
         );
         _faults = round.Faults;
-        if (round.Incident is { Proof: not null } incident && !waitsForAll)
+        if (round.Incident is { Proof: not null } incident && !isFirst)
         {
             _incident = incident;
             _options.Stopped?.Invoke(incident);
         }
-        else if (round.Incident is null || !waitsForAll)
+        else if (round.Incident is null || !isFirst)
         {
-            Publish(newest, round.Cosignatures);
+            await PublishAsync(newest, round.Cosignatures, cancellationToken);
         }
         _options.RoundEnded?.Invoke(round);
         return round;
     }
 
-    void Publish(PublishedCheckpoint newest, IReadOnlyList<VerifiedNoteSignature> cosignatures)
+    async Task PublishAsync(
+        PublishedCheckpoint newest,
+        IReadOnlyList<VerifiedNoteSignature> cosignatures,
+        CancellationToken cancellationToken
+    )
     {
         var all = cosignatures.ToList();
         if (_current is { } current && current.Note.Text.Span.SequenceEqual(newest.Note.Text.Span))
@@ -202,11 +204,13 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
         }
         var isMet = IsMet(all);
         var isNews = _current is null || newest.Checkpoint.Size > _current.Checkpoint.Size || all.Count > 0;
-        if (isNews && (isMet || _options.Mode == UnwitnessedMode.Publish))
+        if (isNews && newest.Checkpoint.Size >= (_current?.Checkpoint.Size ?? 0) && (isMet || _options.Mode == UnwitnessedMode.Publish))
         {
             var published = newest with { Note = newest.Note.With(all.Select(c => c.Signature)) };
-            DurableFile.Replace(_path, published.Note.Bytes.Span, DurableFile.Private);
-            _current = published;
+            if (await _keeper.WriteAsync(published, cancellationToken))
+            {
+                _current = published;
+            }
         }
     }
 
@@ -221,32 +225,44 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
                 .DistinctBy(s => s.Key),
         ];
 
-    void Restore()
+    /// <summary>Shows what is kept, be it from before this start or by another node, unless that is older than what is shown.</summary>
+    async Task ShowKeptAsync(CancellationToken cancellationToken)
     {
-        if (!File.Exists(_path))
+        if (
+            await _keeper.ReadAsync(cancellationToken) is not { } bytes
+            || (_current is { } current && current.Note.Bytes.Span.SequenceEqual(bytes.Span))
+        )
         {
             return;
         }
-        var bytes = new FileInfo(_path).Length <= SignedNote.MaxBytes ? File.ReadAllBytes(_path) : [];
         if (
-            !SignedNote.TryParse(bytes, out var note, out var error)
-            || !Checkpoint.TryParse(note.Text.Span, out var checkpoint, out error)
-            || checkpoint.Origin != _key.Name
-            || !NoteCheck.Of(note, [_key]).Result.IsVerified
+            bytes.Length > SignedNote.MaxBytes
+            || !SignedNote.TryParse(bytes.Span, out var note, out _)
+            || !Checkpoint.TryParse(note.Text.Span, out var checkpoint, out _)
+            || checkpoint.Origin != _log.Origin
+            || !NoteCheck.Of(note, [_log.VerifierKey]).Result.IsVerified
         )
         {
             throw new LogDamagedException(
-                $"{_path} is not a checkpoint of this log; it may be removed, and a new one will be published once the witnesses have cosigned it"
+                $"{_keeper.Place} is not a checkpoint of this log; it may be removed, and a new one will be published once the witnesses have cosigned it"
             );
+        }
+        if (checkpoint.Size > (_log.Head?.TreeSize ?? 0))
+        {
+            // The node that published it has committed more than this one has read.
+            await _keeper.CatchUpAsync(cancellationToken);
         }
         var size = _log.Head?.TreeSize ?? 0;
         if (checkpoint.Size > size || _log.LogRootAt(checkpoint.Size) != checkpoint.Root)
         {
             throw new LogRolledBackException(
-                $"{_path} shows that {checkpoint.Size} entries of {checkpoint.Origin} were published, and this log of {size} entries is not that log: it was restored from an old backup. Restore the newest state, or start a log with a new key"
+                $"{_keeper.Place} shows that {checkpoint.Size} entries of {checkpoint.Origin} were published, and this log of {size} entries is not that log: it was restored from an old backup. Restore the newest state, or start a log with a new key"
             );
         }
-        _current = new PublishedCheckpoint(note, checkpoint);
+        if (checkpoint.Size >= (_current?.Checkpoint.Size ?? 0))
+        {
+            _current = new PublishedCheckpoint(note, checkpoint);
+        }
     }
 
     static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;

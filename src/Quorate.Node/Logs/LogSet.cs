@@ -188,9 +188,7 @@ sealed partial class LogSet(
                 // Before anybody can submit: what the witnesses remember tells whether this is the newest state of the log.
                 own.Witnessing = await LogWitnessing.OpenAsync(
                     section,
-                    // The configuration refuses witnesses of a log that several nodes share.
-                    (PublishedLog)log,
-                    state.PublishedFolder(identity.Id),
+                    own.Checkpointed,
                     OwnWitness,
                     time,
                     alerts,

@@ -53,7 +53,12 @@ sealed record OwnLog(
         }
         RefuseIfKept(files, $"this log is kept in the files of {files}; a database would begin it anew and contradict its heads");
         var name = section.Name;
-        var sharing = new SharedLogOptions { Lease = storage.Lease, Observer = what => SharedLogMessages.Tell(logger, name, what) };
+        var sharing = new SharedLogOptions
+        {
+            Lease = storage.Lease,
+            AwaitsWitnesses = section.Witnesses is not null,
+            Observer = what => SharedLogMessages.Tell(logger, name, what),
+        };
         var settings = new PostgresSettings(storage.Connection, storage.PasswordFile);
         var database = await PostgresStorage.OpenAsync(settings, options.Identity.Id, cancellationToken);
         return await SharedLog.OpenAsync(options with { Folder = copy }, sharing, key, database, cancellationToken);

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging;
 using Quorate.Crypto.Notes;
-using Quorate.Log;
 using Quorate.Log.Tiles;
 using Quorate.Log.Witnessing;
 using Quorate.Node.Alerts;
@@ -12,7 +11,7 @@ namespace Quorate.Node.Witness;
 sealed partial class LogWitnessing : IAsyncDisposable
 {
     readonly PublishSection _section;
-    readonly PublishedLog _log;
+    readonly ICheckpointedLog _log;
     readonly WitnessClients _clients;
     readonly TimeProvider _time;
     readonly OperatorAlerts _alerts;
@@ -20,7 +19,7 @@ sealed partial class LogWitnessing : IAsyncDisposable
     WitnessedPublication? _publication;
     string _lastFaults = "";
 
-    LogWitnessing(PublishSection section, PublishedLog log, TimeProvider time, OperatorAlerts alerts, ILogger logger)
+    LogWitnessing(PublishSection section, ICheckpointedLog log, TimeProvider time, OperatorAlerts alerts, ILogger logger)
     {
         (_section, _log, _time, _alerts, _logger) = (section, log, time, alerts, logger);
         _clients = new WitnessClients(section.Witnesses!.Witnesses);
@@ -44,8 +43,7 @@ sealed partial class LogWitnessing : IAsyncDisposable
     /// <exception cref="LogRolledBackException">A witness knows more of the log than its files.</exception>
     public static async Task<LogWitnessing> OpenAsync(
         PublishSection section,
-        PublishedLog log,
-        string folder,
+        ICheckpointedLog log,
         NoteVerifierKey? ownWitness,
         TimeProvider time,
         OperatorAlerts alerts,
@@ -67,15 +65,7 @@ sealed partial class LogWitnessing : IAsyncDisposable
                 RoundEnded = witnessing.Tell,
                 Stopped = witnessing.Stop,
             };
-            witnessing._publication = await WitnessedPublication.OpenAsync(
-                log,
-                () => log.CheckpointAt(log.HeadCount - 1),
-                log.VerifierKey,
-                folder,
-                options,
-                time,
-                cancellationToken
-            );
+            witnessing._publication = await WitnessedPublication.OpenAsync(log, options, time, cancellationToken);
             return witnessing;
         }
         catch
@@ -96,7 +86,7 @@ sealed partial class LogWitnessing : IAsyncDisposable
 
     void Stop(WitnessIncident incident)
     {
-        var detail = incident.Detail(_log.Origin, _log.Head.TreeSize);
+        var detail = incident.Detail(_log.Origin, _log.Head!.TreeSize);
         _log.Refuse(detail);
         SigningStopped(_section.Name, detail);
         _alerts.Raise(new Alert("rollback", _section.Name, _log.Identity.Id.Text, _section.Builder, detail, incident.Proof?.Bytes));

@@ -146,9 +146,9 @@ public sealed class PostgresStorageTests : LogStorageContract
     public async Task OpenAsync_of_tables_of_another_version_is_refused()
     {
         await (await OpenAsync()).DisposeAsync();
-        await ExecuteAsync("UPDATE quorate_schema SET version = 2");
+        await ExecuteAsync("UPDATE quorate_schema SET version = 3");
         var refused = await Assert.ThrowsAsync<LogStorageException>(OpenWithoutLeaseAsync);
-        Assert.Contains("version 2", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("version 3", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -17,6 +17,7 @@ public sealed class MemoryDatabase
     long _epoch;
     Connection? _holder;
     string? _origin;
+    (ulong Size, byte[] Note)? _checkpoint;
     TimeSpan _leaseUntil;
 
     public enum Break
@@ -43,6 +44,11 @@ public sealed class MemoryDatabase
             _frames.RemoveRange(frames, _frames.Count - frames);
             return true;
         });
+
+    public void ForgetCheckpoint() => Locked(() => _checkpoint = null);
+
+    /// <summary>Somebody wrote into the table.</summary>
+    public void ReplaceCheckpoint(ReadOnlyMemory<byte> note) => Locked(() => _checkpoint = (0, note.ToArray()));
 
     T Locked<T>(Func<T> work)
     {
@@ -193,6 +199,22 @@ public sealed class MemoryDatabase
             _next += payload is null ? 0 : 1;
             return ValueTask.FromResult(new FramePosition((long)_next << Bits));
         }
+
+        public ValueTask<ReadOnlyMemory<byte>?> CheckpointAsync(CancellationToken cancellationToken) =>
+            new(Use(() => database._checkpoint is { } kept ? kept.Note : (ReadOnlyMemory<byte>?)null));
+
+        public ValueTask<bool> KeepCheckpointAsync(ulong size, ReadOnlyMemory<byte> note, CancellationToken cancellationToken) =>
+            new(
+                Use(() =>
+                {
+                    if (database._holder != this || database._checkpoint?.Size > size)
+                    {
+                        return false;
+                    }
+                    database._checkpoint = (size, note.ToArray());
+                    return true;
+                })
+            );
 
         public ValueTask ForgetAnswersAsync(IReadOnlyCollection<Guid> read, CancellationToken cancellationToken)
         {

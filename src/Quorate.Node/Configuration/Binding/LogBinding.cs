@@ -76,11 +76,6 @@ static class LogBinding
         var storage = StorageBinding.Bind(section, context, context.Storage);
         var witnesses = section.Child("witnesses") is { } w ? WitnessBinding.Policy(w, context, isOwn: true) : null;
         section.Finish();
-        if (storage is not null && witnesses is not null)
-        {
-            // A node that lags behind another one would take that one's checkpoints for those of a stranger.
-            context.Errors.Add(section.Find("witnesses")!, "a log that several nodes share cannot have witnesses in this version");
-        }
         if (protocol?.MapRule.CountsAll == true && section.Has("divergence"))
         {
             context.Errors.Add(

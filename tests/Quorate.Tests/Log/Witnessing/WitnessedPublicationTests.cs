@@ -33,9 +33,8 @@ public sealed class WitnessedPublicationTests : IDisposable
         _fixture.OpenAsync(options => options with { Origin = Origin, Folder = Path.Combine(_fixture.Root, folder) });
 
     /// <summary>Rounds follow each other quickly; a witness that hangs is given up after half a second.</summary>
-    static Task<WitnessedPublication> PublishAsync(
-        PublishedLog log,
-        string folder,
+    internal static Task<WitnessedPublication> PublishAsync(
+        ICheckpointedLog log,
         int required,
         UnwitnessedMode mode = UnwitnessedMode.Wait,
         Action<WitnessIncident>? stopped = null,
@@ -52,15 +51,7 @@ public sealed class WitnessedPublicationTests : IDisposable
             StartLimit = TimeSpan.FromMilliseconds(500),
             Stopped = stopped,
         };
-        return WitnessedPublication.OpenAsync(
-            log,
-            () => log.CheckpointAt(log.HeadCount - 1),
-            log.VerifierKey,
-            folder,
-            options,
-            TimeProvider.System,
-            TestContext.Current.CancellationToken
-        );
+        return WitnessedPublication.OpenAsync(log, options, TimeProvider.System, TestContext.Current.CancellationToken);
     }
 
     static async Task UntilAsync(Func<bool> condition)
@@ -78,7 +69,7 @@ public sealed class WitnessedPublicationTests : IDisposable
     public async Task Growth_is_published_once_enough_witnesses_have_cosigned()
     {
         await using var log = await OpenLogAsync();
-        await using var publication = await PublishAsync(log, Folder, 2, witnesses: [Witness(1), Witness(2), Witness(3)]);
+        await using var publication = await PublishAsync(log, 2, witnesses: [Witness(1), Witness(2), Witness(3)]);
         for (var size = 1UL; size <= 3; size++)
         {
             await log.SubmitAsync($"{size}", "v");
@@ -94,7 +85,7 @@ public sealed class WitnessedPublicationTests : IDisposable
         await using var log = await OpenLogAsync();
         var hanging = Witness(3);
         hanging.Hangs = true;
-        await using var publication = await PublishAsync(log, Folder, 2, witnesses: [Witness(1), Witness(2), hanging]);
+        await using var publication = await PublishAsync(log, 2, witnesses: [Witness(1), Witness(2), hanging]);
 
         await log.SubmitAsync("a", "v");
         await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
@@ -107,7 +98,7 @@ public sealed class WitnessedPublicationTests : IDisposable
     {
         await using var log = await OpenLogAsync();
         var (own, other) = (Witness(1), Witness(2));
-        await using var publication = await PublishAsync(log, Folder, 2, notCounted: [log.VerifierKey, own.Key], witnesses: [own, other]);
+        await using var publication = await PublishAsync(log, 2, notCounted: [log.VerifierKey, own.Key], witnesses: [own, other]);
 
         await log.SubmitAsync("a", "v");
         await UntilAsync(() =>
@@ -123,14 +114,14 @@ public sealed class WitnessedPublicationTests : IDisposable
         var (first, second) = (Witness(1), Witness(2));
         await using (var log = await OpenLogAsync())
         {
-            await using var publication = await PublishAsync(log, Folder, 2, witnesses: [first, second]);
+            await using var publication = await PublishAsync(log, 2, witnesses: [first, second]);
             await log.SubmitAsync("a", "v");
             await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
         }
         (first.IsDown, second.IsDown) = (true, true);
         await using var reopened = await OpenLogAsync();
         await reopened.SubmitAsync("b", "v");
-        await using var again = await PublishAsync(reopened, Folder, 2, witnesses: [first, second]);
+        await using var again = await PublishAsync(reopened, 2, witnesses: [first, second]);
 
         Assert.Equal(1UL, again.Current!.Checkpoint.Size);
         Assert.Equal(2, again.Cosignatures.Count);
@@ -142,7 +133,7 @@ public sealed class WitnessedPublicationTests : IDisposable
         var witness = Witness(1);
         await using (var log = await OpenLogAsync())
         {
-            await using var publication = await PublishAsync(log, Folder, 1, witnesses: [witness]);
+            await using var publication = await PublishAsync(log, 1, witnesses: [witness]);
             await log.SubmitAsync("a", "v");
             await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
         }
@@ -150,9 +141,7 @@ public sealed class WitnessedPublicationTests : IDisposable
         File.Copy(Path.Combine(Folder, WitnessedPublication.FileName), Path.Combine(_fixture.Root, "old", WitnessedPublication.FileName));
         witness.IsDown = true;
 
-        var failure = await Assert.ThrowsAsync<LogRolledBackException>(() =>
-            PublishAsync(old, Path.Combine(_fixture.Root, "old"), 1, witnesses: [witness])
-        );
+        var failure = await Assert.ThrowsAsync<LogRolledBackException>(() => PublishAsync(old, 1, witnesses: [witness]));
 
         Assert.Contains("restored from an old backup", failure.Message, StringComparison.Ordinal);
     }
@@ -165,16 +154,14 @@ public sealed class WitnessedPublicationTests : IDisposable
         var witness = Witness(1);
         await using (var log = await OpenLogAsync())
         {
-            await using var publication = await PublishAsync(log, Folder, 1, witnesses: [witness]);
+            await using var publication = await PublishAsync(log, 1, witnesses: [witness]);
             await log.SubmitAsync("a", "v");
             await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
         }
         await using var old = await OpenLogAsync("old");
         witness.IsSecretive = secretive;
 
-        await Assert.ThrowsAsync<LogRolledBackException>(() =>
-            PublishAsync(old, Path.Combine(_fixture.Root, "old"), 1, witnesses: [witness])
-        );
+        await Assert.ThrowsAsync<LogRolledBackException>(() => PublishAsync(old, 1, witnesses: [witness]));
     }
 
     [Fact]
@@ -183,7 +170,7 @@ public sealed class WitnessedPublicationTests : IDisposable
         var witness = Witness(1);
         await using (var log = await OpenLogAsync())
         {
-            await using var publication = await PublishAsync(log, Folder, 1, witnesses: [witness]);
+            await using var publication = await PublishAsync(log, 1, witnesses: [witness]);
             await log.SubmitAsync("a", "v");
             await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
         }
@@ -191,9 +178,7 @@ public sealed class WitnessedPublicationTests : IDisposable
         await old.SubmitAsync("another", "entry");
         await old.SubmitAsync("and", "another");
 
-        await Assert.ThrowsAsync<LogRolledBackException>(() =>
-            PublishAsync(old, Path.Combine(_fixture.Root, "old"), 1, witnesses: [witness])
-        );
+        await Assert.ThrowsAsync<LogRolledBackException>(() => PublishAsync(old, 1, witnesses: [witness]));
     }
 
     [Fact]
@@ -201,7 +186,7 @@ public sealed class WitnessedPublicationTests : IDisposable
     {
         await using var log = await OpenLogAsync();
         var liar = Witness(2);
-        await using var publication = await PublishAsync(log, Folder, 1, witnesses: [Witness(1), liar]);
+        await using var publication = await PublishAsync(log, 1, witnesses: [Witness(1), liar]);
         liar.OnAdd = _ => new WitnessReply.Conflict(1_000_000);
         liar.IsSecretive = true;
 
@@ -218,7 +203,7 @@ public sealed class WitnessedPublicationTests : IDisposable
         await using var stranger = await OpenLogAsync("stranger");
         var witness = Witness(1);
         var stopped = new TaskCompletionSource<WitnessIncident>(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var publication = await PublishAsync(log, Folder, 1, stopped: stopped.SetResult, witnesses: [witness]);
+        await using var publication = await PublishAsync(log, 1, stopped: stopped.SetResult, witnesses: [witness]);
 
         // Somebody else signs with the same key, and shows it first.
         await stranger.SubmitAsync("x", "1");
