@@ -12,6 +12,7 @@ static class NixCommands
             HookCommands.Build(host),
             SubmitClosureCommand.Build(host),
             NixSignCommand.Build(host),
+            VerifyCommand.Build(host),
         };
 
     public static Option<string?> NixStoreOption() =>

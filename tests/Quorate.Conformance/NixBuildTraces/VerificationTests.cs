@@ -1,5 +1,7 @@
 using System.Text;
 using Quorate.Core;
+using Quorate.Core.Json;
+using Quorate.Crypto.Envelopes;
 using Quorate.Crypto.Keys;
 using Quorate.Nix;
 using Quorate.Nix.Derivations;
@@ -186,6 +188,40 @@ public sealed class VerificationTests
         var result = await VerifyAsync(path.BaseName, Trust(1, "A"));
         Assert.Equal(Verdict.Rejected, result.Verdict);
         Assert.Contains("input-addressed", Assert.Single(result.Reasons), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Summary_is_signed_and_names_what_was_verified()
+    {
+        using var key = Crypto.Ed25519PrivateKey.Generate();
+        var result = await VerifyAsync(Binutils, Trust(2, "A", "B"));
+        var summary = new VerificationSummary("urn:test", "file:///trust", Sha256Digest.HashData("trust"u8));
+        var bytes = summary.Sign(result, key, DateTimeOffset.UnixEpoch);
+        Assert.True(StrictJson.TryParse(bytes, out var json, out _));
+        Assert.True(DsseEnvelope.TryRead(json.RootElement, 1 << 20, out var envelope, out _));
+        var signed = DsseEnvelope.PreAuthenticationEncoding(envelope.PayloadType, envelope.Payload.Span);
+        Assert.True(key.PublicKey.Verify(signed, envelope.Signatures[0].Signature.Span));
+        Assert.True(StrictJson.TryParse(envelope.Payload, out var statement, out _));
+        var subject = statement.RootElement.GetProperty("subject")[0];
+        Assert.Equal("out", subject.GetProperty("name").GetString());
+        Assert.Equal(result.Outputs!.Pairs[0].Value, subject.GetProperty("digest").GetProperty("nix-ca-store-path").GetString());
+        var predicate = statement.RootElement.GetProperty("predicate");
+        Assert.Equal("PASSED", predicate.GetProperty("verificationResult").GetString());
+        Assert.Equal("1970-01-01T00:00:00Z", predicate.GetProperty("timeVerified").GetString());
+        json.Dispose();
+        statement.Dispose();
+    }
+
+    [Fact]
+    public async Task Drawing_is_well_formed_and_has_every_derivation()
+    {
+        var result = await VerifyAsync(Hello, Trust(2, "A", "B"));
+        var svg = System.Xml.Linq.XDocument.Parse(DagDrawing.Svg(result));
+        Assert.Equal(157 + 93, svg.Descendants().Count(element => element.Name.LocalName == "rect"));
+        Assert.Equal(
+            result.Positions.Sum(position => position.Inputs.Count),
+            svg.Descendants().Count(element => element.Name.LocalName == "line")
+        );
     }
 
     Task<TraceVerification> VerifyAsync(

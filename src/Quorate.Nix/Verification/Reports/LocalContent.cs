@@ -1,0 +1,72 @@
+using Quorate.Core;
+using Quorate.Nix.Derivations;
+using Quorate.Nix.Nar;
+
+namespace Quorate.Nix.Verification;
+
+/// <summary>What became of comparing a verified path with the bytes on this machine.</summary>
+/// <param name="State"><c>matches</c>, <c>differs</c>, <c>absent</c> or <c>unknown</c>.</param>
+public sealed record LocalContent(StorePath Path, string State, string Detail)
+{
+    public bool Differs => State == "differs";
+}
+
+/// <summary>
+/// Compares the bytes of verified paths with what was verified: the content-addressed path recomputed from them, and the NAR hash that the builders state. What Nix
+/// registered is only believed for which references to look at; a wrong list gives a wrong path, which is found.
+/// </summary>
+/// <param name="locate">Where a path is on this machine.</param>
+/// <param name="references">What Nix registered; null where it knows nothing.</param>
+public sealed class LocalContentChecker(
+    Func<StorePath, string> locate,
+    Func<StorePath, CancellationToken, Task<IReadOnlyList<StorePath>?>> references
+)
+{
+    public async Task<LocalContent> CheckAsync(VerifiedOutput output, Derivation derivation, CancellationToken cancellationToken)
+    {
+        var location = locate(output.Path);
+        if (!Path.Exists(location) && new FileInfo(location).LinkTarget is null)
+        {
+            return new LocalContent(output.Path, "absent", "not on this machine");
+        }
+        var stated = derivation.Output(output.Output)!;
+        if (stated.Kind is DerivationKind.Deferred or DerivationKind.InputAddressed)
+        {
+            return new LocalContent(output.Path, "unknown", "its path does not follow from its content");
+        }
+        try
+        {
+            if (await references(output.Path, cancellationToken) is not { } referenced)
+            {
+                return new LocalContent(output.Path, "unknown", "Nix does not know its references");
+            }
+            var method = Enum.Parse<ContentMethod>(stated.Method.ToString());
+            var check = await ContentCheck.WithReferencesAsync(
+                output.Path,
+                location,
+                method,
+                stated.Algorithm,
+                referenced,
+                cancellationToken
+            );
+            if (check.Match is not { } match)
+            {
+                return new LocalContent(output.Path, "differs", $"its content belongs at {check.Addresses[0].Path}");
+            }
+            var era = match.Era is { } known
+                ? $", self-references hashed {(known == SelfReferenceEra.WithPositions ? "with" : "without")} positions"
+                : "";
+            return output.NarHash is { } hash && hash != check.NarHash
+                ? new LocalContent(
+                    output.Path,
+                    "differs",
+                    $"NAR hash {NarHash.ToNix32(check.NarHash)}, but {NarHash.ToNix32(hash)} was claimed"
+                )
+                : new LocalContent(output.Path, "matches", $"{NarHash.ToNix32(check.NarHash)}, {check.NarSize} bytes{era}");
+        }
+        catch (Exception e) when (e is IOException or MalformedException or UnauthorizedAccessException)
+        {
+            return new LocalContent(output.Path, "unknown", e.Message);
+        }
+    }
+}
