@@ -9,7 +9,17 @@ sealed partial class NixInstallation
 {
     readonly string? _bin;
 
-    NixInstallation(string? bin) => _bin = bin;
+    NixInstallation(string? bin, string version)
+    {
+        _bin = bin;
+        Version = version;
+    }
+
+    /// <summary>As it prints it: <c>2.34.8</c>.</summary>
+    public string Version { get; }
+
+    /// <summary>Whether it wants a signature on realisations that it substitutes, as no release up to 2.35 does.</summary>
+    public bool ChecksRealisationSignatures => System.Version.Parse(Version.TrimEnd('.')) >= new Version(2, 36);
 
     /// <summary>The settings that let this Nix build in a store and a sandbox of the test's own.</summary>
     public string Settings(params string[] more) =>
@@ -56,11 +66,11 @@ sealed partial class NixInstallation
             }
             bin = Path.Combine(folder, "bin");
         }
-        var found = Version()
+        var found = VersionNumber()
             .Match((await RunningProgram.RunAsync(Path.Combine(bin ?? "", "nix"), ["--version"])).MustSucceed().Output)
             .Value;
         Assert.SkipUnless(found.StartsWith(version, StringComparison.Ordinal), $"the Nix of {suite} is {found}, not {version}");
-        return new NixInstallation(bin);
+        return new NixInstallation(bin, found);
     }
 
     /// <summary>Absolute path of one of its programs.</summary>
@@ -82,7 +92,7 @@ sealed partial class NixInstallation
         );
 
     [GeneratedRegex(@"[0-9]+\.[0-9.]+", RegexOptions.None, 1000)]
-    private static partial Regex Version();
+    private static partial Regex VersionNumber();
 }
 
 /// <summary>A diverted store of one test and the settings it is used with.</summary>
