@@ -279,4 +279,22 @@ public sealed record GateSection
     public string StoreDir { get; init; } = "/nix/store";
 
     public int Priority { get; init; } = 40;
+
+    /// <summary>Null: the gate serves no realisations and no build-trace entries.</summary>
+    public GateTraceSection? Traces { get; init; }
+}
+
+/// <summary><c>gate.nix.traces</c></summary>
+/// <param name="Trust">Path of a trust model for traces, as <c>quorate nix verify --trust</c> reads it.</param>
+/// <param name="Sources">Addresses of trace caches.</param>
+/// <param name="Derivations">Folder with the unresolved derivations that consumers build, named as in a store.</param>
+public sealed record GateTraceSection(string Trust, IReadOnlyList<string> Sources, string? Derivations)
+{
+    public bool Equals(GateTraceSection? other) =>
+        other is not null
+        && Trust == other.Trust
+        && Derivations == other.Derivations
+        && Sources.SequenceEqual(other.Sources, StringComparer.Ordinal);
+
+    public override int GetHashCode() => HashCode.Combine(Trust, Derivations, Sources.Count);
 }

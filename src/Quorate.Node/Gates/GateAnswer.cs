@@ -11,7 +11,10 @@ public enum GateOutcome
     /// <summary>The path follows from its NAR hash and references.</summary>
     CertifiesItself,
 
-    /// <summary>Nobody names a path with this hash part.</summary>
+    /// <summary>The trust model for build traces accepted how it was built.</summary>
+    VerifiedTrace,
+
+    /// <summary>Nobody names a path with this hash part, or no derivation at hand has this hash.</summary>
     UnknownPath,
 
     /// <summary>The trust model did not accept any claim.</summary>
@@ -32,8 +35,23 @@ public enum GateOutcome
 /// <param name="Served">True in report mode: the upstream's answer went out all the same.</param>
 public sealed record GateRefusal(DateTimeOffset Time, string Path, GateOutcome Outcome, IReadOnlyList<string> Reasons, bool Served);
 
+/// <summary>What the gate says to one request about something that was built.</summary>
+/// <param name="Path">What it is about: a path, or as much of its identity as is known.</param>
+abstract record GateReply(GateOutcome Outcome, string Path, IReadOnlyList<string> Reasons, string Verdict)
+{
+    public bool IsRefusal => Outcome is not (GateOutcome.Accepted or GateOutcome.CertifiesItself or GateOutcome.VerifiedTrace);
+
+    /// <summary>The document that is served; null for refusals.</summary>
+    public abstract string? Body { get; }
+
+    public abstract string ContentType { get; }
+}
+
 /// <param name="NarInfo">What is served; null for refusals.</param>
 sealed record GateAnswer(GateOutcome Outcome, string Path, NarInfo? NarInfo, IReadOnlyList<string> Reasons, string Verdict)
+    : GateReply(Outcome, Path, Reasons, Verdict)
 {
-    public bool IsRefusal => Outcome is not (GateOutcome.Accepted or GateOutcome.CertifiesItself);
+    public override string? Body => NarInfo?.ToText();
+
+    public override string ContentType => "text/x-nix-narinfo";
 }

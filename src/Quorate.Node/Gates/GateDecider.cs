@@ -4,6 +4,7 @@ using Quorate.Core;
 using Quorate.Crypto.Keys;
 using Quorate.Nix;
 using Quorate.Node.Configuration;
+using Quorate.Node.Gates.Traces;
 using Quorate.Node.Logs;
 using Quorate.Sources.NixCaches;
 using Quorate.Trust;
@@ -21,6 +22,7 @@ sealed class GateDecider(
     LogRegistry logs,
     IReadOnlyList<SignedCache> caches,
     GateUpstreams upstreams,
+    GateTraces? traces,
     TimeProvider time
 )
 {
@@ -43,6 +45,10 @@ sealed class GateDecider(
                 // The upstreams' answers may be minutes old, and the right bytes uploaded since.
                 files = await upstreams.LookupAgainAsync(hashPart, cancellationToken);
                 answer = Judge(hashPart, candidates, files);
+            }
+            if (answer.IsRefusal && traces is not null && await traces.ObjectAsync(hashPart, cancellationToken) is { } verified)
+            {
+                answer = VerifiedBuild(verified, files);
             }
         }
         return section.Mode == GateMode.Report ? Reported(answer, files) : answer;
@@ -130,6 +136,26 @@ sealed class GateDecider(
             explained.Reasons,
             explained.Verdict == Verdict.Rejected ? "rejected" : "inconclusive"
         );
+    }
+
+    /// <summary>
+    /// A build that the trust model for traces accepted made this path. What else a narinfo file says follows from the path, or is checked by
+    /// Nix: see <see cref="CertifiedFile"/>.
+    /// </summary>
+    GateAnswer VerifiedBuild(VerifiedObject verified, UpstreamFiles files)
+    {
+        foreach (var file in files.Files)
+        {
+            if (CertifiedFile.AddressOf(file.Info, verified) is { } address && NixClaim.TryFrom(file.Info, out var claim))
+            {
+                var info = Compose(claim, file) with { ContentAddress = address, Signatures = [] };
+                return new GateAnswer(GateOutcome.VerifiedTrace, verified.Path.ToString(), info.SignedBy(key), [], "accepted");
+            }
+        }
+        var reason = files.Files.IsEmpty
+            ? "its build is verified, but no upstream has it"
+            : "its build is verified, but no upstream describes an object that has this path";
+        return new GateAnswer(GateOutcome.NoBytes, verified.Path.ToString(), NarInfo: null, [reason, .. files.Faults], "no-bytes");
     }
 
     GateAnswer WithBytes(NixClaim claim, UpstreamFiles files)

@@ -1,8 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Quorate.Nix;
+using Quorate.Nix.Realisations;
 using Quorate.Node.Configuration;
+using Quorate.Node.Gates.Traces;
 using Quorate.Sources.NixCaches;
 
 namespace Quorate.Node.Gates;
@@ -11,6 +14,7 @@ namespace Quorate.Node.Gates;
 sealed class GateEndpoint(
     GateSection section,
     SharedWork<string, GateAnswer> answers,
+    GateTraces? traces,
     GateUpstreams upstreams,
     RefusalRing refusals,
     GateMetrics metrics,
@@ -74,7 +78,12 @@ sealed class GateEndpoint(
             && StorePath.IsHashPart(path.AsSpan(0, path.Length - NarInfoSuffix.Length))
         )
         {
-            await LimitedAsync(context, _narInfoSlots, () => NarInfoAsync(context, path[..StorePath.HashPartLength]));
+            var hashPart = path[..StorePath.HashPartLength];
+            await LimitedAsync(context, _narInfoSlots, () => ReplyAsync(context, async cancel => await answers.GetAsync(hashPart, cancel)));
+        }
+        else if (traces is not null && TryTrace(path, traces, out var trace))
+        {
+            await LimitedAsync(context, _narInfoSlots, () => ReplyAsync(context, trace));
         }
         else if (NarUrl.TryParse(path, out var nar))
         {
@@ -82,7 +91,7 @@ sealed class GateEndpoint(
         }
         else
         {
-            await TextAsync(context, StatusCodes.Status404NotFound, "not part of a binary cache that serves narinfo files and NARs only\n");
+            await TextAsync(context, StatusCodes.Status404NotFound, "not part of what this binary cache serves\n");
         }
     }
 
@@ -103,11 +112,32 @@ sealed class GateEndpoint(
         }
     }
 
-    async Task NarInfoAsync(HttpContext context, string hashPart)
+    /// <summary>
+    /// <c>realisations/ID.doi</c>, whose exclamation mark newer clients escape, and <c>build-trace-v2/DRV/OUTPUT.doi</c>.
+    /// </summary>
+    bool TryTrace(string path, GateTraces known, [NotNullWhen(true)] out Func<CancellationToken, Task<GateReply>>? reply)
+    {
+        var parts = path.Split('/');
+        reply = null;
+        if (parts is ["realisations", var file] && DrvOutputId.TryParseFileName(file, out var id))
+        {
+            reply = async cancellationToken => await known.RealisationAsync(id, cancellationToken);
+        }
+        else if (
+            parts is ["build-trace-v2", var derivation, var output]
+            && BuildTraceKey.TryParse(section.StoreDir, derivation, output, out var key)
+        )
+        {
+            reply = async cancellationToken => await known.EntryAsync(key, cancellationToken);
+        }
+        return reply is not null;
+    }
+
+    async Task ReplyAsync(HttpContext context, Func<CancellationToken, Task<GateReply>> decide)
     {
         using var deadline = new CancellationTokenSource(s_narInfoTimeout, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, context.RequestAborted);
-        var answer = await answers.GetAsync(hashPart, linked.Token);
+        var answer = await decide(linked.Token);
         Record(answer);
         var headers = context.Response.Headers;
         headers["X-Quorate-Verdict"] = answer.Verdict;
@@ -115,9 +145,9 @@ sealed class GateEndpoint(
         {
             headers["X-Quorate-Reason"] = Printable(answer.Reasons[0], 300);
         }
-        if (answer.NarInfo is { } info)
+        if (answer.Body is { } body)
         {
-            await WriteAsync(context, StatusCodes.Status200OK, "text/x-nix-narinfo", "private, max-age=60", info.ToText());
+            await WriteAsync(context, StatusCodes.Status200OK, answer.ContentType, "private, max-age=60", body);
             return;
         }
         if (answer.Outcome == GateOutcome.NotReady)
@@ -131,9 +161,9 @@ sealed class GateEndpoint(
         );
     }
 
-    void Record(GateAnswer answer)
+    void Record(GateReply answer)
     {
-        var served = answer.NarInfo is not null;
+        var served = answer.Body is not null;
         metrics.Answered(answer.Outcome, served);
         if (!answer.IsRefusal)
         {
@@ -216,7 +246,7 @@ sealed class GateEndpoint(
         }
     }
 
-    static string Explain(GateAnswer answer)
+    static string Explain(GateReply answer)
     {
         var text = new StringBuilder();
         text.Append(Printable(answer.Path, 600)).Append(": ").Append(answer.Verdict).Append('\n');

@@ -3,9 +3,15 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Quorate.Core;
 using Quorate.Crypto.Keys;
+using Quorate.Nix.Store;
+using Quorate.Nix.Verification;
 using Quorate.Node.Configuration;
+using Quorate.Node.Gates.Traces;
 using Quorate.Node.Logs;
+using Quorate.Node.Traces;
+using Quorate.Sources.Configuration;
 using Quorate.Sources.NixCaches;
+using Quorate.Sources.Traces;
 using Quorate.Trust;
 
 namespace Quorate.Node.Gates;
@@ -25,13 +31,15 @@ public sealed class GateException : InvalidOperationException
 /// thread-safe.
 /// </summary>
 /// <param name="metricsScope">Scope of the node's meter.</param>
+/// <param name="traceFolder">Where the node keeps resolved derivations.</param>
 public sealed class GateHost(
     IDecisionService decisions,
     LogRegistry logs,
     TimeProvider time,
     ILoggerFactory loggers,
     string meterName = "Quorate.Node",
-    object? metricsScope = null
+    object? metricsScope = null,
+    string? traceFolder = null
 ) : IAsyncDisposable
 {
     /// <summary>What downloads under way get when the gate is taken down.</summary>
@@ -63,7 +71,17 @@ public sealed class GateHost(
             throw new GateException($"{section.SigningKey} is a claim key of builder '{builder.Name}'; the gate needs a key of its own");
         }
         FollowSection[] optedIn = [.. configuration.Follow.Where(follow => follow.UseUpstream && follow.Protocol == Protocol.Nix)];
-        if (_running is { } running && running.IsSame(section, key, caches, optedIn))
+        TraceTrust? trust;
+        try
+        {
+            trust = section.Traces is { } traces ? await ReadTrustAsync(traces.Trust, cancellationToken) : null;
+        }
+        catch (GateException)
+        {
+            key.Dispose();
+            throw;
+        }
+        if (_running is { } running && running.IsSame(section, key, caches, optedIn, trust))
         {
             key.Dispose();
             return;
@@ -71,7 +89,9 @@ public sealed class GateHost(
         NixGate gate;
         try
         {
-            gate = new NixGate(new NixGateParts(section, key, decisions, logs, caches, time, loggers, meterName, metricsScope));
+            gate = new NixGate(
+                new NixGateParts(section, key, decisions, logs, caches, time, loggers, meterName, metricsScope, Traces(section, trust))
+            );
         }
         catch (FormatException e)
         {
@@ -96,7 +116,7 @@ public sealed class GateHost(
             throw;
         }
         var upstreams = new LogUpstreams(optedIn, time, loggers.CreateLogger<NixGate>(), gate.UseUpstreamsOfLogs);
-        _running = new Running(gate, section, key, caches, optedIn, upstreams);
+        _running = new Running(gate, section, key, caches, optedIn, upstreams, trust);
     }
 
     public async ValueTask DisposeAsync() => await StopAsync();
@@ -111,6 +131,48 @@ public sealed class GateHost(
         {
             throw new GateException($"the gate's signing key cannot be used: {e.Message}", e);
         }
+    }
+
+    static async Task<TraceTrust> ReadTrustAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await TraceTrustFile.ReadAsync(
+                path,
+                (file, cancel) => TraceTrustFile.EvaluateAsync("nix-instantiate", file, cancel),
+                cancellationToken
+            );
+        }
+        catch (Exception e)
+            when (e is FormatException or ConfigurationException or NixStoreException or IOException or UnauthorizedAccessException)
+        {
+            throw new GateException($"the gate's trust model for traces cannot be used: {e.Message}", e);
+        }
+    }
+
+    GateTraceParts? Traces(GateSection section, TraceTrust? trust)
+    {
+        if (section.Traces is not { } traces || trust is null)
+        {
+            return null;
+        }
+        List<TraceCache> caches = [];
+        foreach (var source in traces.Sources)
+        {
+            caches.Add(
+                TraceCacheAddress.TryParse(source, out var address)
+                    ? new TraceCache(address, time)
+                    : throw new FormatException($"the gate cannot look for traces at '{source}'")
+            );
+        }
+        return new GateTraceParts(
+            trust,
+            traces.Derivations,
+            caches,
+            () => [.. caches, .. NodeTraceSources.Of(logs)],
+            traceFolder,
+            new LoggedInputs(logs).Next
+        );
     }
 
     async Task StopAsync()
@@ -133,20 +195,27 @@ public sealed class GateHost(
         NixCacheSecretKey Key,
         IReadOnlyList<SignedCache> Caches,
         IReadOnlyList<FollowSection> OptedIn,
-        LogUpstreams Upstreams
+        LogUpstreams Upstreams,
+        TraceTrust? Trust
     )
     {
         public bool IsSame(
             GateSection section,
             NixCacheSecretKey key,
             IReadOnlyList<SignedCache> caches,
-            IReadOnlyList<FollowSection> optedIn
+            IReadOnlyList<FollowSection> optedIn,
+            TraceTrust? trust
         ) =>
             Section with { Upstreams = section.Upstreams } == section
             && Section.Upstreams.SequenceEqual(section.Upstreams)
             && Key.PublicKey == key.PublicKey
             && Caches.SequenceEqual(caches)
-            && OptedIn.Select(Place).SequenceEqual(optedIn.Select(Place), StringComparer.Ordinal);
+            && OptedIn.Select(Place).SequenceEqual(optedIn.Select(Place), StringComparer.Ordinal)
+            && (Trust is null ? trust is null : trust is not null && Text(Trust) == Text(trust));
+
+        /// <summary>The rule and every key: all that a trust model for traces consists of.</summary>
+        static string Text(TraceTrust trust) =>
+            $"{trust.Text}\n{string.Join('\n', trust.Builders.Select(b => $"{b.Name} {b.IsLegacy} {string.Join(' ', b.Keys.ClaimKeys.Concat(b.Keys.LegacyKeys))}"))}";
 
         static string Place(FollowSection follow) => $"{follow.Name} {follow.Key} {string.Join(' ', follow.Remotes)}";
     }

@@ -9,14 +9,16 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Quorate.Crypto.Keys;
 using Quorate.Node.Configuration;
+using Quorate.Node.Gates.Traces;
 using Quorate.Node.Logs;
 using Quorate.Sources.NixCaches;
 using Quorate.Trust;
 
 namespace Quorate.Node.Gates;
 
-/// <summary>Everything that a gate is made of. The gate owns none of it.</summary>
+/// <summary>Everything that a gate is made of. The gate owns none of it but the caches of <see cref="Traces"/>.</summary>
 /// <param name="MetricsScope">Tells several nodes in one process apart; see the node's own meter.</param>
+/// <param name="Traces">Null for a gate that knows nothing of build traces.</param>
 public sealed record NixGateParts(
     GateSection Section,
     NixCacheSecretKey Key,
@@ -26,7 +28,8 @@ public sealed record NixGateParts(
     TimeProvider Time,
     ILoggerFactory Loggers,
     string MeterName = "Quorate.Node",
-    object? MetricsScope = null
+    object? MetricsScope = null,
+    GateTraceParts? Traces = null
 );
 
 /// <summary>
@@ -38,6 +41,7 @@ public sealed class NixGate : IAsyncDisposable
 
     readonly NixGateParts _parts;
     readonly GateUpstreams _upstreams;
+    readonly GateTraces? _traces;
     readonly GateMetrics _metrics;
     readonly RefusalRing _refusals = new(RefusalsKept);
     readonly SharedWork<string, GateAnswer> _answers;
@@ -51,11 +55,12 @@ public sealed class NixGate : IAsyncDisposable
         var section = parts.Section;
         _upstreams = new GateUpstreams(section.Upstreams, section.StoreDir, parts.Time);
         _metrics = new GateMetrics(parts.MeterName, parts.MetricsScope);
-        var decider = new GateDecider(section, parts.Key, parts.Decisions, parts.Logs, parts.Caches, _upstreams, parts.Time);
+        _traces = parts.Traces is { } traces ? new GateTraces(traces, parts.Key, section.StoreDir, parts.Time) : null;
+        var decider = new GateDecider(section, parts.Key, parts.Decisions, parts.Logs, parts.Caches, _upstreams, _traces, parts.Time);
         // Zero: only simultaneous requests share an answer. How long a decision holds is the decision service's business.
         _answers = new SharedWork<string, GateAnswer>(decider.DecideAsync, _ => TimeSpan.Zero, maxEntries: 10_000, parts.Time);
         var logger = parts.Loggers.CreateLogger<NixGate>();
-        _endpoint = new GateEndpoint(section, _answers, _upstreams, _refusals, _metrics, parts.Time, logger);
+        _endpoint = new GateEndpoint(section, _answers, _traces, _upstreams, _refusals, _metrics, parts.Time, logger);
         _app = Build(section, parts.Loggers);
         _app.Run(_endpoint.HandleAsync);
     }
@@ -89,6 +94,7 @@ public sealed class NixGate : IAsyncDisposable
         await _app.DisposeAsync();
         _endpoint.Dispose();
         _answers.Dispose();
+        _traces?.Dispose();
         _upstreams.Dispose();
         _metrics.Dispose();
     }

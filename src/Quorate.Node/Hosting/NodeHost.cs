@@ -87,10 +87,12 @@ public sealed partial class NodeHost : IAsyncDisposable
             SyncNow = _logs.SyncNowAsync,
         };
         _caches = new SignedCacheSet(Path.Combine(state.Path, "caches"), options.Time);
-        _gate = new GateHost(Context.Decisions, registry, options.Time, options.Logging, NodeMetrics.MeterName, _metrics);
+        _gate = new GateHost(Context.Decisions, registry, options.Time, options.Logging, NodeMetrics.MeterName, _metrics, TraceFolder);
     }
 
     public NodeContext Context { get; }
+
+    string TraceFolder => Path.Combine(_state.Path, "traces");
 
     /// <summary>
     /// Ends, with a sentence, when the storage of a published log failed. Nobody knows then what the disk holds, and only opening the log again tells: the
@@ -159,7 +161,7 @@ public sealed partial class NodeHost : IAsyncDisposable
         var control = new ControlApi(Context);
         _traces = new TraceStore(Context.Registry, Context.Publisher, () => Context.Configuration);
         var traces = _traces;
-        var derivations = new DerivationFiles(Path.Combine(_state.Path, "traces"));
+        var derivations = new DerivationFiles(TraceFolder);
         _control = await ListenAsync(
             "control",
             [node.Control],

@@ -102,6 +102,23 @@ public sealed class TraceCache : ITraceSource, IDisposable
     public async Task<ReadOnlyMemory<byte>?> FindDerivationAsync(ResolvedInputHash input, CancellationToken cancellationToken) =>
         (await _storage.ReadAsync(Address.Derivation(input), Derivation.MaxBytes, cancellationToken))?.Bytes;
 
+    /// <summary>
+    /// Resolved derivations that are kept in a directory. Empty for a cache over HTTP, which has no listing that one could rely on.
+    /// </summary>
+    public IEnumerable<ResolvedInputHash> ListDerivations()
+    {
+        if (Address.IsDirectory && TraceCacheAddress.LocalPath(Address.Derivations) is var folder && Directory.Exists(folder))
+        {
+            foreach (var file in Directory.EnumerateFiles(folder))
+            {
+                if (ResolvedInputHash.TryParse(Path.GetFileName(file), out var input))
+                {
+                    yield return input;
+                }
+            }
+        }
+    }
+
     public void Dispose()
     {
         _storage.Dispose();

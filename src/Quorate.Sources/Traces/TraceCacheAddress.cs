@@ -50,7 +50,10 @@ public sealed class TraceCacheAddress
         new(_cache.Root, layout == TraceLayout.JwsSet ? $"traces/{input}" : $"traces/aterm/{input}");
 
     /// <summary>The resolved derivation itself, as ATerm.</summary>
-    internal Uri Derivation(ResolvedInputHash input) => new(_cache.Root, $"traces/drv/{input}");
+    internal Uri Derivation(ResolvedInputHash input) => new(Derivations, input.ToString());
+
+    /// <summary>Where resolved derivations are.</summary>
+    internal Uri Derivations => new(_cache.Root, "traces/drv/");
 
     internal static string LocalPath(Uri file) => BinaryCacheAddress.LocalPath(file);
 

@@ -5,6 +5,7 @@ using Quorate.Crypto.Keys;
 using Quorate.Nix;
 using Quorate.Node.Configuration;
 using Quorate.Node.Gates;
+using Quorate.Node.Gates.Traces;
 using Quorate.Node.Logs;
 using Quorate.Sources.NixCaches;
 using Quorate.Tests.Nix;
@@ -44,7 +45,8 @@ sealed class GateFixture : IAsyncDisposable, IDecisionService
         Func<GateSection, GateSection>? configure = null,
         IReadOnlyList<SignedCache>? caches = null,
         IReadOnlyList<Uri>? moreUpstreams = null,
-        TimeProvider? time = null
+        TimeProvider? time = null,
+        GateTraceParts? traces = null
     )
     {
         var upstream = await LoopbackCache.StartAsync();
@@ -64,7 +66,8 @@ sealed class GateFixture : IAsyncDisposable, IDecisionService
                 fixture.Logs,
                 caches ?? [],
                 time ?? TimeProvider.System,
-                NullLoggerFactory.Instance
+                NullLoggerFactory.Instance,
+                Traces: traces
             )
         );
         await fixture.Gate.StartAsync(CancellationToken.None);

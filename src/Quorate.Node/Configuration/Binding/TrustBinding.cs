@@ -1,5 +1,6 @@
 using Quorate.Core;
 using Quorate.Sources.Configuration;
+using Quorate.Sources.Traces;
 
 namespace Quorate.Node.Configuration.Binding;
 
@@ -145,6 +146,34 @@ static class TrustBinding
         return Log.LogId.TryParse(text, out _);
     }
 
+    static GateTraceSection? GateTraces(Section section, BindingContext context)
+    {
+        var trust = section.RequireScalar("trust");
+        var sources = section.ListOf<string>("sources", TraceSource, "http(s)://HOST[/PREFIX], file:///FOLDER or dir:FOLDER");
+        var drvs = section.Scalar("drvs");
+        section.Finish();
+        return trust is null
+            ? null
+            : new GateTraceSection(
+                context.FullPath(trust.Text),
+                [.. sources.Select(source => Placed(source, context))],
+                drvs is null ? null : context.FullPath(drvs.Text)
+            );
+    }
+
+    static bool TraceSource(string text, out string source)
+    {
+        source = text;
+        return TraceCacheAddress.TryParse(text, out _);
+    }
+
+    /// <summary>Folders are relative to the file, as everywhere in it.</summary>
+    static string Placed(string source, BindingContext context)
+    {
+        const string folder = "dir:";
+        return source.StartsWith(folder, StringComparison.Ordinal) ? folder + context.FullPath(source[folder.Length..]) : source;
+    }
+
     public static GateSection? Gate(
         Section gate,
         BindingContext context,
@@ -183,6 +212,7 @@ static class TrustBinding
             AcceptContentAddressed = section.Value("accept_content_addressed", false, Scalars.Boolean, Scalars.BooleanForm),
             StoreDir = section.Value("store_dir", "/nix/store", StoreDir, "an absolute path like /nix/store"),
             Priority = NodeBinding.Whole(section, "priority", 40, 1, 1000),
+            Traces = section.Child("traces") is { } traces ? GateTraces(traces, context) : null,
         };
         section.Finish();
         if (!trust.ContainsKey(Protocol.Nix.Name))

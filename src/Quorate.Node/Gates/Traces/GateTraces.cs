@@ -1,0 +1,243 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Quorate.Core;
+using Quorate.Crypto.Keys;
+using Quorate.Nix;
+using Quorate.Nix.Derivations;
+using Quorate.Nix.Realisations;
+using Quorate.Nix.Traces;
+using Quorate.Nix.Verification;
+using Quorate.Node.Traces;
+using Quorate.Sources.NixCaches;
+using Quorate.Sources.Traces;
+using Quorate.Trust;
+
+namespace Quorate.Node.Gates.Traces;
+
+/// <summary>What the gate needs to judge build traces. The gate owns the caches.</summary>
+/// <param name="Sources">Where claims are looked for now: the caches, and the logs that the node holds.</param>
+/// <param name="OwnFolder">Where the node keeps resolved derivations; null for nowhere.</param>
+/// <param name="Listed">Resolved derivations that the node's logs have claims about, each once.</param>
+public sealed record GateTraceParts(
+    TraceTrust Trust,
+    string? Derivations,
+    IReadOnlyList<TraceCache> Caches,
+    Func<IReadOnlyList<ITraceSource>> Sources,
+    string? OwnFolder,
+    Func<IEnumerable<ResolvedInputHash>> Listed
+);
+
+/// <summary>
+/// Answers what a derivation was built to, only as far as the trust model for traces accepts it. A resolved derivation is judged by itself: the client
+/// resolves its inputs on its own. An unresolved one is judged with everything that it depends on, by resolving all of it here. Thread-safe.
+/// </summary>
+sealed class GateTraces : IDisposable
+{
+    /// <summary>More evidence never takes an acceptance back, so that believing one for a while only delays a changed configuration of logs.</summary>
+    static readonly TimeSpan s_acceptedIsBelieved = TimeSpan.FromMinutes(1);
+
+    // A builder uploads right after a build; what was missing a moment ago may be there now.
+    static readonly TimeSpan s_refusedIsBelieved = TimeSpan.FromSeconds(2);
+
+    const int MaxJudgements = 50_000;
+    const int MaxObjects = 500_000;
+
+    readonly GateTraceParts _parts;
+    readonly NixCacheSecretKey _key;
+    readonly string _storeDir;
+    readonly KnownDerivations _derivations;
+    readonly TimeProvider _time;
+    readonly SharedWork<StorePath, TraceJudgement> _judgements;
+
+    /// <summary>Hash part of an object → the derivation whose acceptance it was part of. It only tells what to judge again.</summary>
+    readonly ConcurrentDictionary<string, StorePath> _origins = new(StringComparer.Ordinal);
+
+    public GateTraces(GateTraceParts parts, NixCacheSecretKey key, string storeDir, TimeProvider time)
+    {
+        _parts = parts;
+        _key = key;
+        _storeDir = storeDir;
+        var own = parts.OwnFolder is { } folder ? new DerivationFiles(folder) : null;
+        _derivations = new KnownDerivations(parts.Derivations, parts.Caches, own, parts.Listed, storeDir, time);
+        _time = time;
+        _judgements = new SharedWork<StorePath, TraceJudgement>(
+            JudgeAsync,
+            judgement => judgement.Outputs is null ? s_refusedIsBelieved : s_acceptedIsBelieved,
+            MaxJudgements,
+            time,
+            judgement => 1 + judgement.Objects.Count / 10
+        );
+    }
+
+    /// <summary>For Nix up to 2.34, which asks by a hash that only the derivation itself explains.</summary>
+    public async Task<TraceReply> RealisationAsync(DrvOutputId id, CancellationToken cancellationToken)
+    {
+        var candidates = await _derivations.OfAsync(id.Hash, cancellationToken);
+        if (candidates.IsEmpty)
+        {
+            return new TraceReply(
+                GateOutcome.UnknownPath,
+                id.ToString(),
+                ["no derivation at hand has this hash; nothing else would say what was built"],
+                "unknown",
+                Json: null
+            );
+        }
+        var judgements = await Task.WhenAll(candidates.Select(path => _judgements.GetAsync(path, cancellationToken)));
+        return Reply(id.ToString(), id.Output, judgements, path => new Realisation(id, path).SignedBy(_key).ToJson());
+    }
+
+    /// <summary>For Nix since 2.35, which asks by the resolved derivation.</summary>
+    public async Task<TraceReply> EntryAsync(BuildTraceKey key, CancellationToken cancellationToken)
+    {
+        if (key.Derivation.StoreDir != _storeDir || !await _derivations.FetchAsync(key.Derivation, cancellationToken))
+        {
+            return new TraceReply(GateOutcome.UnknownPath, key.ToString(), ["the derivation is not at hand"], "unknown", Json: null);
+        }
+        var judgement = await _judgements.GetAsync(key.Derivation, cancellationToken);
+        return Reply(key.ToString(), key.Output, [judgement], path => new BuildTraceEntry(key, path).SignedBy(_key).ToValueJson());
+    }
+
+    /// <summary>The object of this hash part if a verified build made it; null otherwise. Judged anew, whatever was said before.</summary>
+    public async Task<VerifiedObject?> ObjectAsync(string hashPart, CancellationToken cancellationToken) =>
+        _origins.TryGetValue(hashPart, out var derivation)
+            ? (await _judgements.GetAsync(derivation, cancellationToken)).Objects.GetValueOrDefault(hashPart)
+            : null;
+
+    public void Dispose()
+    {
+        _judgements.Dispose();
+        _derivations.Dispose();
+        foreach (var cache in _parts.Caches)
+        {
+            cache.Dispose();
+        }
+    }
+
+    TraceReply Reply(string subject, string output, IReadOnlyList<TraceJudgement> judgements, Func<StorePath, string> sign)
+    {
+        var paths = new HashSet<StorePath>();
+        foreach (var judgement in judgements)
+        {
+            if (
+                judgement.Outputs is { } outputs
+                && outputs.TryGet(output, out var text)
+                && StorePath.TryParse(text, _storeDir, out var path)
+            )
+            {
+                paths.Add(path);
+            }
+        }
+        if (paths.Count == 1)
+        {
+            return new TraceReply(GateOutcome.VerifiedTrace, subject, [], "accepted", sign(paths.Single()));
+        }
+        if (paths.Count > 1)
+        {
+            // Derivations of one hash differ only in what does not matter, so their outcomes may not either.
+            return new TraceReply(
+                GateOutcome.Ambiguous,
+                subject,
+                [$"the trust model accepts {paths.Count} results: {string.Join(", ", paths.Order())}"],
+                "ambiguous",
+                Json: null
+            );
+        }
+        var refusal = judgements.FirstOrDefault(judgement => judgement.Outputs is null);
+        return refusal is not null
+            ? new TraceReply(
+                refusal.Outcome,
+                subject,
+                [.. refusal.Reasons.Select(reason => $"{refusal.Derivation.BaseName}: {reason}")],
+                refusal.Verdict,
+                Json: null
+            )
+            : new TraceReply(GateOutcome.NoQuorum, subject, [$"no accepted claim covers the output '{output}'"], "rejected", Json: null);
+    }
+
+    async Task<TraceJudgement> JudgeAsync(StorePath derivation, CancellationToken cancellationToken)
+    {
+        TraceVerification verification;
+        try
+        {
+            verification = await new TraceVerifier(_derivations, _parts.Sources(), _time).VerifyAsync(
+                new VerificationRequest(derivation, OutputPaths.Empty, _parts.Trust),
+                progress: null,
+                cancellationToken
+            );
+        }
+        catch (Exception e) when (e is MalformedException or IOException)
+        {
+            return TraceJudgement.Refused(GateOutcome.NoQuorum, derivation, "inconclusive", e.Message);
+        }
+        if (verification.Verdict != Verdict.Accepted || verification.Outputs is not { } outputs)
+        {
+            return TraceJudgement.Refused(
+                GateOutcome.NoQuorum,
+                derivation,
+                verification.Verdict == Verdict.Rejected ? "rejected" : "inconclusive",
+                verification.Reasons
+            );
+        }
+        KeepResolutions(verification);
+        var objects = Objects(verification);
+        foreach (var hashPart in objects.Keys)
+        {
+            if (_origins.Count < MaxObjects || _origins.ContainsKey(hashPart))
+            {
+                _origins[hashPart] = derivation;
+            }
+        }
+        return new TraceJudgement(GateOutcome.VerifiedTrace, derivation, outputs, objects, [], "accepted");
+    }
+
+    ImmutableDictionary<string, VerifiedObject> Objects(TraceVerification verification)
+    {
+        var objects = ImmutableDictionary.CreateBuilder<string, VerifiedObject>(StringComparer.Ordinal);
+        foreach (var position in verification.Positions.Concat(verification.Fixed))
+        {
+            foreach (var (name, text) in position.Outputs?.Pairs ?? [])
+            {
+                if (StorePath.TryParse(text, _storeDir, out var path))
+                {
+                    var hashes = position
+                        .Claims.SelectMany(claim => claim.Stated)
+                        .Where(stated => stated.Name == name && stated.Path == path && stated.NarHash is not null)
+                        .Select(stated => stated.NarHash!.Value);
+                    objects[path.HashPart] = new VerifiedObject(path, [.. hashes]);
+                }
+            }
+        }
+        return objects.ToImmutable();
+    }
+
+    /// <summary>
+    /// After a whole graph was verified the client may still ask for a step of it by its resolved identity; the resolved derivation is then at hand
+    /// although nobody stored it.
+    /// </summary>
+    void KeepResolutions(TraceVerification verification)
+    {
+        var outputs = verification
+            .Positions.Concat(verification.Fixed)
+            .Where(position => position.Outputs is not null)
+            .ToDictionary(position => position.Derivation, position => position.Outputs!);
+        StorePath? Realised(StorePath derivation, string output) =>
+            outputs.TryGetValue(derivation, out var known)
+            && known.TryGet(output, out var text)
+            && StorePath.TryParse(text, _storeDir, out var path)
+                ? path
+                : null;
+        var closure = verification.Exploration?.Closure.Derivations.ToDictionary(known => known.Path) ?? [];
+        foreach (var position in verification.Positions.Where(position => position.Resolved is not null))
+        {
+            if (
+                closure.TryGetValue(position.Derivation, out var known)
+                && DerivationResolution.Resolve(known.Derivation, known.Name, Realised) is { } resolved
+                && resolved.Hash == position.Resolved
+            )
+            {
+                _derivations.Keep(resolved);
+            }
+        }
+    }
+}
