@@ -70,6 +70,19 @@ public sealed class ControlClient(IControlTransport transport) : IAsyncDisposabl
             cancellationToken
         );
 
+    /// <summary>Keeps a resolved derivation beside its claims in the node's trace store; it is no harm if it is there already.</summary>
+    /// <param name="hash">The hash part of its path, which the node computes again.</param>
+    /// <exception cref="ControlException">The node refused it.</exception>
+    public async Task KeepDerivationAsync(string hash, ReadOnlyMemory<byte> aterm, CancellationToken cancellationToken)
+    {
+        var path = $"/traces/drv/{Uri.EscapeDataString(hash)}";
+        var reply = await transport.SendAsync("PUT", path, aterm, cancellationToken);
+        if (reply.Status is not (200 or 201))
+        {
+            throw Error(reply.Status, Parse("PUT", path, reply));
+        }
+    }
+
     public Task<Answer<HeadInfo>> FlushAsync(string log, CancellationToken cancellationToken) =>
         AskAsync("POST", Log(log, "flush"), Document(_ => { }), ControlReader.Head, cancellationToken);
 
@@ -114,11 +127,23 @@ public sealed class ControlClient(IControlTransport transport) : IAsyncDisposabl
     )
     {
         var reply = await transport.SendAsync(method, path, body, cancellationToken);
-        JsonElement document;
+        var document = Parse(method, path, reply);
+        try
+        {
+            return reply.Status == 200 ? new Answer<T>(read(document), document) : throw Error(reply.Status, document);
+        }
+        catch (MalformedException e)
+        {
+            throw new ControlException(reply.Status, "unknown", $"the node's answer to {method} {path} is not understood: {e.Message}");
+        }
+    }
+
+    static JsonElement Parse(string method, string path, in ControlReply reply)
+    {
         try
         {
             using var parsed = JsonDocument.Parse(reply.Body);
-            document = parsed.RootElement.Clone();
+            return parsed.RootElement.Clone();
         }
         catch (JsonException)
         {
@@ -127,14 +152,6 @@ public sealed class ControlClient(IControlTransport transport) : IAsyncDisposabl
                 "unknown",
                 $"status {reply.Status} without a JSON document to {method} {path}: is this a quorated control listener?"
             );
-        }
-        try
-        {
-            return reply.Status == 200 ? new Answer<T>(read(document), document) : throw Error(reply.Status, document);
-        }
-        catch (MalformedException e)
-        {
-            throw new ControlException(reply.Status, "unknown", $"the node's answer to {method} {path} is not understood: {e.Message}");
         }
     }
 

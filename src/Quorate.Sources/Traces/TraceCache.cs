@@ -13,6 +13,12 @@ public sealed record TraceCacheOptions
     /// <summary>Connections kept to the cache; more requests wait for one.</summary>
     public int MaxConnections { get; init; } = 32;
 
+    /// <summary>
+    /// The header by which a Quorate node lets somebody write (docs/formats/keys-and-tokens.md); null: none is sent. It is a constant string, so it
+    /// is not sent to another machine without encryption.
+    /// </summary>
+    public string? WriteToken { get; init; }
+
     /// <summary>Objects asked for at once, over HTTP or from a disk; more wait.</summary>
     public int MaxLookups { get; init; } = 64;
 }

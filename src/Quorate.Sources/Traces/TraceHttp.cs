@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using Quorate.Crypto.Tokens;
 using Quorate.Sources.Http;
 
 namespace Quorate.Sources.Traces;
@@ -62,6 +63,16 @@ sealed class TraceHttp : ITraceStorage
                 request.Headers.TryAddWithoutValidation("User-Agent", "quorate");
                 request.Headers.TryAddWithoutValidation(read is null ? "If-None-Match" : "If-Match", read?.Tag ?? "*");
                 request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+                if (_options.WriteToken is { } token)
+                {
+                    if (name.Scheme != Uri.UriSchemeHttps && !name.IsLoopback)
+                    {
+                        throw new TraceCacheException(
+                            $"{name}: a write token is not sent over an unencrypted connection to another machine"
+                        );
+                    }
+                    request.Headers.TryAddWithoutValidation(TrustixToken.HeaderName, token);
+                }
                 using var response = await _http.SendAsync(request, deadline);
                 return response.StatusCode switch
                 {

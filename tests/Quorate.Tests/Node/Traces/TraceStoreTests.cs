@@ -7,6 +7,8 @@ using Quorate.Nix;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Traces;
 using Quorate.Rpc;
+using Quorate.Sources.Control;
+using Quorate.Sources.Traces;
 using Quorate.Testing;
 using Quorate.Tests.Nix.Traces;
 using Xunit;
@@ -245,6 +247,58 @@ public sealed class TraceStoreTests
             (HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden, HttpStatusCode.Created),
             (without.StatusCode, other.StatusCode, own.StatusCode)
         );
+    }
+
+    [Fact]
+    public async Task Trace_cache_client_with_a_token_writes_and_reads_both_layouts_and_the_derivation()
+    {
+        using var token = TrustixToken.Generate("ci");
+        await using var node = await TestNode.StartAsync(
+            $$"""
+            node: { state: "{dir}/state", listen: [http://127.0.0.1:0], control: "unix://{dir}/c.sock", tokens: ["{{token.PublicToken}}"] }
+            {{s_configuration}}
+            """,
+            s_keys
+        );
+        var derivation = ResolvedDerivation.Of(Derivation.Parse(Encoding.ASCII.GetBytes(Aterm), StorePath.DefaultStoreDir), "leaf");
+        Assert.True(TraceCacheAddress.TryParse(node.PublicUrl.AbsoluteUri, out var address));
+        var options = new TraceCacheOptions { WriteToken = token.Header(TrustixMethods.LogRpc.Submit.Procedure) };
+        using var cache = new TraceCache(address, TimeProvider.System, options);
+        using var stranger = new TraceCache(address, TimeProvider.System);
+        var cancellation = TestContext.Current.CancellationToken;
+        TraceElement[] elements = [.. new[] { Jws(1), Bundle(2), Bundle(3) }.Select(e => TraceElement.Of(Encoding.ASCII.GetBytes(e)))];
+
+        foreach (var element in elements)
+        {
+            Assert.True(await cache.AddAsync(TraceSamples.Input, element, cancellation));
+        }
+        Assert.False(await cache.AddAsync(TraceSamples.Input, elements[1], cancellation));
+        await cache.AddDerivationAsync(derivation.Hash, derivation.ToAterm(), cancellation);
+
+        var another = TraceElement.Of(Encoding.ASCII.GetBytes(Jws(4)));
+        await Assert.ThrowsAsync<TraceCacheException>(() => stranger.AddAsync(TraceSamples.Input, another, cancellation));
+        var found = Assert.IsType<TraceLookup.Found>(await stranger.FindAsync(TraceSamples.Input, cancellation));
+        Assert.Equal(3, found.Objects.Sum(o => o.Elements.Count));
+        Assert.Equal(Aterm, Encoding.ASCII.GetString((await stranger.FindDerivationAsync(derivation.Hash, cancellation))!.Value.Span));
+    }
+
+    [Fact]
+    public async Task Control_client_keeps_a_derivation_once()
+    {
+        var derivation = ResolvedDerivation.Of(Derivation.Parse(Encoding.ASCII.GetBytes(Aterm), StorePath.DefaultStoreDir), "leaf");
+        await using var node = await StartAsync();
+        Assert.True(NodeAddress.TryParse(node.ControlAddress, out var address, out var error), error);
+        await using var client = ControlClient.Connect(address);
+
+        for (var i = 0; i < 2; i++)
+        {
+            await client.KeepDerivationAsync(derivation.Hash.ToString(), derivation.AtermBytes, TestContext.Current.CancellationToken);
+        }
+        await Assert.ThrowsAsync<ControlException>(() =>
+            client.KeepDerivationAsync(TraceSamples.InputText, derivation.AtermBytes, TestContext.Current.CancellationToken)
+        );
+
+        Assert.Equal(Aterm, (await GetAsync(node, $"/traces/drv/{derivation.Hash}")).Body);
     }
 
     [Fact]
