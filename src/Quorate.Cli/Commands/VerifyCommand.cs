@@ -3,6 +3,8 @@ using Quorate.Cli.Rendering;
 using Quorate.Cli.Verify;
 using Quorate.Nix;
 using Quorate.Nix.Store;
+using Quorate.Nix.Synthetic;
+using Quorate.Nix.Traces;
 using Quorate.Nix.Verification;
 using Quorate.Sources.Configuration;
 using Quorate.Trust;
@@ -45,6 +47,10 @@ static class VerifyCommand
         };
         var mode = new Option<string>("--mode") { Description = "What is asked of the evidence", DefaultValueFactory = _ => "coalition" };
         mode.AcceptOnlyFromAmong("coalition", "position", "paths");
+        var inputAddressed = new Option<bool>("--input-addressed")
+        {
+            Description = "Verify the content-addressed view of input-addressed builds; a TARGET that is no .drv is compared with it",
+        };
         var checkStore = new Option<bool>("--check-store") { Description = "Compare the bytes of verified paths that are on this machine" };
         var graph = new Option<string?>("--graph") { Description = "Draw the verified graph", HelpName = "FILE.svg|FILE.html" };
         var sbom = new Option<string?>("--sbom") { Description = "Write the verified graph as CycloneDX 1.6", HelpName = "FILE" };
@@ -64,6 +70,7 @@ static class VerifyCommand
             expect,
             drvs,
             mode,
+            inputAddressed,
             checkStore,
             graph,
             sbom,
@@ -90,7 +97,16 @@ static class VerifyCommand
                 var directory = parse.GetValue(drvs);
                 NixStore Nix() => NixCommands.Store(host, parse.GetValue(nixStore), parse.GetValue(store));
                 var expected = Expected(parse.GetValue(expect) ?? []);
-                var found = await VerifyTarget.FindAsync(parse.GetRequiredValue(target), directory, expected, Nix, cancellationToken);
+                var regime = parse.GetValue(inputAddressed) ? TraceRegime.SyntheticContentAddressed : TraceRegime.ContentAddressed;
+                var named = parse.GetRequiredValue(target);
+                var found = await VerifyTarget.FindAsync(
+                    named,
+                    directory,
+                    expected,
+                    Nix,
+                    regime == TraceRegime.SyntheticContentAddressed,
+                    cancellationToken
+                );
                 using var sources = VerifySources.Open(parse.GetRequiredValue(source), host.Clock);
 
                 var result = await VerifyAsync(
@@ -100,9 +116,13 @@ static class VerifyCommand
                     sources,
                     directory,
                     Mode(parse.GetRequiredValue(mode)),
+                    regime,
                     cancellationToken
                 );
-                var local = parse.GetValue(checkStore) ? await LocalAsync(host, result, Nix(), cancellationToken) : [];
+                // An input-addressed path says nothing of the content that was verified: only its bytes tie the two together.
+                var isOutput = regime == TraceRegime.SyntheticContentAddressed && !named.EndsWith(".drv", StringComparison.Ordinal);
+                var root = parse.GetValue(store) is ['/', ..] diverted ? diverted.TrimEnd('/') : "";
+                var local = parse.GetValue(checkStore) || isOutput ? await LocalAsync(host, result, Nix(), root, cancellationToken) : [];
                 if (parse.GetValue(json))
                 {
                     await host.WriteJsonAsync(writer => VerificationJson.Write(writer, result, local));
@@ -125,6 +145,7 @@ static class VerifyCommand
         VerifySources sources,
         string? directory,
         VerificationMode mode,
+        TraceRegime regime,
         CancellationToken cancellationToken
     )
     {
@@ -135,6 +156,7 @@ static class VerifyCommand
             var request = new VerificationRequest(derivation, target.Expected, trust)
             {
                 Mode = mode,
+                Regime = regime,
                 Parallel = sources.AreRemote ? RemoteParallel : Environment.ProcessorCount,
             };
             var result = await verifier.VerifyAsync(request, Shown(host), cancellationToken);
@@ -177,11 +199,12 @@ static class VerifyCommand
         CliHost host,
         TraceVerification result,
         NixStore nix,
+        string root,
         CancellationToken cancellationToken
     )
     {
         var checker = new LocalContentChecker(
-            path => path.ToString(),
+            path => root + path,
             async (path, token) =>
             {
                 try
@@ -192,7 +215,8 @@ static class VerifyCommand
                 {
                     return null;
                 }
-            }
+            },
+            new SyntheticView(new RegisteredObjects(nix.FactsAsync, root), FixedOutputs(result))
         );
         var derivations = result.Exploration?.Closure.Derivations.ToDictionary(d => d.Path, d => d.Derivation) ?? [];
         var local = new List<LocalContent>();
@@ -206,6 +230,14 @@ static class VerifyCommand
         progress.Done();
         return local;
     }
+
+    static HashSet<StorePath> FixedOutputs(TraceVerification result) =>
+        [
+            .. (result.Exploration?.Closure.Derivations ?? [])
+                .Where(derivation => derivation.IsFixed)
+                .SelectMany(derivation => derivation.Derivation.Outputs)
+                .Select(output => output.Path!),
+        ];
 
     static OutputPaths Expected(IReadOnlyList<string> texts)
     {

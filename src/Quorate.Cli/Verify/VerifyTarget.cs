@@ -14,11 +14,13 @@ sealed record VerifyTarget(IReadOnlyList<StorePath> Derivations, OutputPaths Exp
     /// <param name="text">A derivation, a store path, or a link to one.</param>
     /// <param name="directory">Where derivations are; null for the store.</param>
     /// <param name="store">Asked for derivers, only where it is needed.</param>
+    /// <param name="inputAddressed">Views will be verified: a path that the user names says nothing about them.</param>
     public static async Task<VerifyTarget> FindAsync(
         string text,
         string? directory,
         OutputPaths expected,
         Func<NixStore> store,
+        bool inputAddressed,
         CancellationToken cancellationToken
     )
     {
@@ -43,6 +45,10 @@ sealed record VerifyTarget(IReadOnlyList<StorePath> Derivations, OutputPaths Exp
         var output =
             derivation.Outputs.FirstOrDefault(o => DerivationPaths.OutputPathName(name, o.Name) == path.Name)
             ?? throw new CliException($"{deriver} has no output called {path.Name}");
+        if (inputAddressed && derivation.Kind == DerivationKind.InputAddressed)
+        {
+            return new VerifyTarget([deriver], expected);
+        }
         var wanted = OutputPaths.Of([.. expected.Pairs.Where(pair => pair.Key != output.Name), new(output.Name, path.ToString())]);
         if (!derivation.Inputs.IsEmpty)
         {

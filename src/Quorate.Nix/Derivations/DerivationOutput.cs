@@ -1,14 +1,5 @@
 namespace Quorate.Nix.Derivations;
 
-/// <summary>What of an output is hashed.</summary>
-public enum OutputMethod
-{
-    Flat,
-    Nar,
-    Text,
-    Git,
-}
-
 /// <summary>One output of a derivation, with the texts that its ATerm states.</summary>
 /// <param name="Name">Characters of a store path's name.</param>
 /// <param name="Path">Stated by input-addressed and fixed outputs, else null.</param>
@@ -30,11 +21,11 @@ public sealed record DerivationOutput(string Name, StorePath? Path, string HashA
                     : DerivationKind.Floating;
 
     /// <summary>Of content-addressed outputs.</summary>
-    public OutputMethod Method =>
-        HashAlgorithm.StartsWith("r:", StringComparison.Ordinal) ? OutputMethod.Nar
-        : HashAlgorithm.StartsWith("text:", StringComparison.Ordinal) ? OutputMethod.Text
-        : HashAlgorithm.StartsWith("git:", StringComparison.Ordinal) ? OutputMethod.Git
-        : OutputMethod.Flat;
+    public ContentMethod Method =>
+        HashAlgorithm.StartsWith("r:", StringComparison.Ordinal) ? ContentMethod.Nar
+        : HashAlgorithm.StartsWith("text:", StringComparison.Ordinal) ? ContentMethod.Text
+        : HashAlgorithm.StartsWith("git:", StringComparison.Ordinal) ? ContentMethod.Git
+        : ContentMethod.Flat;
 
     /// <summary>The algorithm without the method.</summary>
     public string Algorithm => HashAlgorithm[(HashAlgorithm.IndexOf(':', StringComparison.Ordinal) + 1)..];
@@ -48,14 +39,7 @@ public sealed record DerivationOutput(string Name, StorePath? Path, string HashA
             {
                 return Hash.Length == 0;
             }
-            var size = Algorithm switch
-            {
-                "md5" => 16,
-                "sha1" => 20,
-                "sha256" or "blake3" => 32,
-                "sha512" => 64,
-                _ => 0,
-            };
+            var size = ContentAlgorithm.SizeOf(Algorithm);
             var prefix = HashAlgorithm[..^Algorithm.Length];
             return size != 0
                 && prefix is "" or "r:" or "text:" or "git:"

@@ -52,10 +52,10 @@ public static class DerivationPaths
             throw new ArgumentException("not a fixed output", nameof(output));
         }
         var pathName = OutputPathName(name, output.Name);
-        if (output.Algorithm == "sha256" && output.Method is OutputMethod.Nar or OutputMethod.Text)
+        if (output.Algorithm == "sha256" && output.Method is ContentMethod.Nar or ContentMethod.Text)
         {
             var hash = Sha256Digest.TryParseHex(output.Hash, out var parsed) ? parsed : throw new FormatException("not a hash");
-            return output.Method == OutputMethod.Nar
+            return output.Method == ContentMethod.Nar
                 ? ContentAddressing.RecursiveSha256(hash, [], storeDir, pathName)
                 : ContentAddressing.Text(hash, [], storeDir, pathName);
         }

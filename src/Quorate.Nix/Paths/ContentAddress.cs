@@ -108,7 +108,7 @@ public sealed class ContentAddress : IEquatable<ContentAddress>
             }
             return reader.TokenType == JsonTokenType.EndObject
                 && !reader.Read()
-                && Methods.TryParse(method, out var parsed)
+                && ContentMethods.TryParse(method, out var parsed)
                 && TryIntegrity(parsed, hash, out address);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -122,7 +122,7 @@ public sealed class ContentAddress : IEquatable<ContentAddress>
     public void WriteJson(Utf8JsonWriter json)
     {
         json.WriteStartObject();
-        json.WriteString("method", Methods.Name(Method));
+        json.WriteString("method", ContentMethods.Name(Method));
         json.WriteString("hash", $"{Algorithm}-{StrictBase64.Encode(_hash)}");
         json.WriteEndObject();
     }
@@ -136,17 +136,7 @@ public sealed class ContentAddress : IEquatable<ContentAddress>
 
     /// <summary>The field <c>CA</c>.</summary>
     public override string ToString() =>
-        $"{(Method == ContentMethod.Text ? "text:" : "fixed:" + Prefix(Method))}{Algorithm}:{Nix32.Encode(_hash)}";
-
-    /// <summary>What stands before the algorithm wherever Nix writes both in one word.</summary>
-    internal static string Prefix(ContentMethod method) =>
-        method switch
-        {
-            ContentMethod.Nar => "r:",
-            ContentMethod.Git => "git:",
-            ContentMethod.Text => "text:",
-            _ => "",
-        };
+        $"{(Method == ContentMethod.Text ? "" : "fixed:")}{ContentMethods.Prefix(Method)}{Algorithm}:{Nix32.Encode(_hash)}";
 
     static bool TryHash(ContentMethod method, ReadOnlySpan<char> text, [NotNullWhen(true)] out ContentAddress? address)
     {
@@ -193,32 +183,5 @@ public sealed class ContentAddress : IEquatable<ContentAddress>
         var found = text.StartsWith(prefix, StringComparison.Ordinal);
         text = found ? text[prefix.Length..] : text;
         return found;
-    }
-
-    /// <summary>The names of methods in JSON.</summary>
-    static class Methods
-    {
-        public static string Name(ContentMethod method) =>
-            method switch
-            {
-                ContentMethod.Nar => "nar",
-                ContentMethod.Git => "git",
-                ContentMethod.Text => "text",
-                _ => "flat",
-            };
-
-        public static bool TryParse(string? name, out ContentMethod method)
-        {
-            foreach (var each in Enum.GetValues<ContentMethod>())
-            {
-                method = each;
-                if (Name(each) == name)
-                {
-                    return true;
-                }
-            }
-            method = default;
-            return false;
-        }
     }
 }

@@ -110,7 +110,7 @@ public static class ContentAddressing
 
     static StorePath Fixed(ContentMethod method, string algorithm, ReadOnlySpan<byte> hash, string storeDir, string name)
     {
-        var preimage = $"fixed:out:{ContentAddress.Prefix(method)}{algorithm}:{Hex.Encode(hash)}:";
+        var preimage = $"fixed:out:{ContentMethods.Prefix(method)}{algorithm}:{Hex.Encode(hash)}:";
         return MakePath("output:out", Sha256Digest.HashData(Encoding.ASCII.GetBytes(preimage)), storeDir, name);
     }
 

@@ -16,6 +16,44 @@ public enum ContentMethod
     Git,
 }
 
+/// <summary>The words that Nix has for them.</summary>
+public static class ContentMethods
+{
+    /// <summary>In JSON.</summary>
+    public static string Name(ContentMethod method) =>
+        method switch
+        {
+            ContentMethod.Nar => "nar",
+            ContentMethod.Git => "git",
+            ContentMethod.Text => "text",
+            _ => "flat",
+        };
+
+    public static bool TryParse(string? name, out ContentMethod method)
+    {
+        foreach (var each in Enum.GetValues<ContentMethod>())
+        {
+            method = each;
+            if (Name(each) == name)
+            {
+                return true;
+            }
+        }
+        method = default;
+        return false;
+    }
+
+    /// <summary>What stands before the algorithm wherever both are written in one word.</summary>
+    public static string Prefix(ContentMethod method) =>
+        method switch
+        {
+            ContentMethod.Nar => "r:",
+            ContentMethod.Git => "git:",
+            ContentMethod.Text => "text:",
+            _ => "",
+        };
+}
+
 /// <summary>The hash algorithms that content addresses name. Whether one is strong enough is the affair of whoever states it.</summary>
 public static class ContentAlgorithm
 {

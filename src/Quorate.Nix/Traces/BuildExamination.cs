@@ -149,7 +149,7 @@ public sealed class BuildExamination(
             check = await ContentCheck.WithReferencesAsync(
                 path,
                 _root + path,
-                MethodOf(output.Method),
+                output.Method,
                 output.Algorithm,
                 [.. facts.Claim.References],
                 cancellationToken
@@ -160,27 +160,9 @@ public sealed class BuildExamination(
             return null;
         }
         return check.Match is not null && check.NarHash == facts.Claim.NarHash
-            ? new SignedOutput(output.Name, path, check.NarHash, output.Algorithm, NameOf(output.Method))
+            ? new SignedOutput(output.Name, path, check.NarHash, output.Algorithm, ContentMethods.Name(output.Method))
             : null;
     }
-
-    static ContentMethod MethodOf(OutputMethod method) =>
-        method switch
-        {
-            OutputMethod.Nar => ContentMethod.Nar,
-            OutputMethod.Text => ContentMethod.Text,
-            OutputMethod.Git => ContentMethod.Git,
-            _ => ContentMethod.Flat,
-        };
-
-    static string NameOf(OutputMethod method) =>
-        method switch
-        {
-            OutputMethod.Nar => "nar",
-            OutputMethod.Text => "text",
-            OutputMethod.Git => "git",
-            _ => "flat",
-        };
 
     async Task<byte[]> ReadAsync(StorePath path, CancellationToken cancellationToken)
     {

@@ -60,6 +60,7 @@ public sealed class SyntheticTraceTests
         Assert.All(result.Positions, position => Assert.Equal(["alice", "bob"], position.Signers));
         // What was verified is what the machine has, seen as content.
         Assert.Equal(OutputPaths.Of("out", $"{await ViewAsync(nix, bob)}"), result.Outputs);
+        await CheckCommandAsync(nix, folder, alice, bob);
 
         // The same evidence says nothing where content-addressed builds are asked for, and none of a step done differently.
         Assert.Equal(Verdict.Rejected, (await VerifyAsync(folder, alice, alice.Top, TraceRegime.ContentAddressed, alice, bob)).Verdict);
@@ -89,6 +90,39 @@ public sealed class SyntheticTraceTests
             ),
             text => text.StartsWith($"Derive([(\"out\",\"{view}\"", StringComparison.Ordinal)
         );
+    }
+
+    /// <summary>The command verifies a built path by its bytes, and tells when they are others.</summary>
+    static async Task CheckCommandAsync(NixInstallation nix, TemporaryFolder folder, Builder alice, Builder bob)
+    {
+        var keys = string.Join(",", new[] { alice, bob }.Select(builder => $$"""{"key":"{{builder.Key}}"}"""));
+        await File.WriteAllTextAsync(folder["trust.json"], $$"""{"threshold":2,"of":[{{keys}}]}""", Cancellation);
+        var top = Lines(await nix.RunAsync(bob.Store, "nix-store", "-q", "--outputs", alice.Top.ToString())).Single();
+        string[] command =
+        [
+            "nix",
+            "verify",
+            top,
+            "--input-addressed",
+            "--trust",
+            folder["trust.json"],
+            "--source",
+            "dir:" + folder["traces"],
+            "--drvs",
+            bob.Store.Root + StorePath.DefaultStoreDir,
+            "--store",
+            bob.Store.Root,
+            "--nix-store",
+            nix.Program("nix-store"),
+        ];
+        (await BuiltProgram.QuorateAsync(command)).MustSucceed();
+
+        var file = bob.Store.Root + top;
+        var mode = File.GetUnixFileMode(file);
+        File.SetUnixFileMode(file, mode | UnixFileMode.UserWrite);
+        await File.AppendAllTextAsync(file, "changed", Cancellation);
+        var changed = await BuiltProgram.QuorateAsync(command);
+        Assert.True(changed.Code == 2, changed.All);
     }
 
     static async Task<Builder> BuilderAsync(NixInstallation nix, TemporaryFolder folder, string name, string format)

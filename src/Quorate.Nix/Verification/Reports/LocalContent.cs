@@ -1,6 +1,7 @@
 using Quorate.Core;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Nar;
+using Quorate.Nix.Synthetic;
 
 namespace Quorate.Nix.Verification;
 
@@ -17,19 +18,25 @@ public sealed record LocalContent(StorePath Path, string State, string Detail)
 /// </summary>
 /// <param name="locate">Where a path is on this machine.</param>
 /// <param name="references">What Nix registered; null where it knows nothing.</param>
+/// <param name="view">Computes the content-addressed view of input-addressed outputs, which is what was verified of them.</param>
 public sealed class LocalContentChecker(
     Func<StorePath, string> locate,
-    Func<StorePath, CancellationToken, Task<IReadOnlyList<StorePath>?>> references
+    Func<StorePath, CancellationToken, Task<IReadOnlyList<StorePath>?>> references,
+    SyntheticView? view = null
 )
 {
     public async Task<LocalContent> CheckAsync(VerifiedOutput output, Derivation derivation, CancellationToken cancellationToken)
     {
+        var stated = derivation.Output(output.Output)!;
+        if (stated.Kind == DerivationKind.InputAddressed && view is not null)
+        {
+            return await CheckViewAsync(view, stated.Path!, output, cancellationToken);
+        }
         var location = locate(output.Path);
         if (!Path.Exists(location) && new FileInfo(location).LinkTarget is null)
         {
             return new LocalContent(output.Path, "absent", "not on this machine");
         }
-        var stated = derivation.Output(output.Output)!;
         if (stated.Kind is DerivationKind.Deferred or DerivationKind.InputAddressed)
         {
             return new LocalContent(output.Path, "unknown", "its path does not follow from its content");
@@ -40,11 +47,10 @@ public sealed class LocalContentChecker(
             {
                 return new LocalContent(output.Path, "unknown", "Nix does not know its references");
             }
-            var method = Enum.Parse<ContentMethod>(stated.Method.ToString());
             var check = await ContentCheck.WithReferencesAsync(
                 output.Path,
                 location,
-                method,
+                stated.Method,
                 stated.Algorithm,
                 referenced,
                 cancellationToken
@@ -67,6 +73,33 @@ public sealed class LocalContentChecker(
         catch (Exception e) when (e is IOException or MalformedException or UnauthorizedAccessException)
         {
             return new LocalContent(output.Path, "unknown", e.Message);
+        }
+    }
+
+    /// <summary>Compares what is at an input-addressed path, seen as content, with the view that was verified.</summary>
+    async Task<LocalContent> CheckViewAsync(SyntheticView views, StorePath path, VerifiedOutput output, CancellationToken cancellationToken)
+    {
+        var location = locate(path);
+        if (!Path.Exists(location) && new FileInfo(location).LinkTarget is null)
+        {
+            return new LocalContent(path, "absent", "not on this machine");
+        }
+        try
+        {
+            var seen = await views.OutputAsync(path, cancellationToken);
+            return seen.Object.Path != output.Path
+                    ? new LocalContent(path, "differs", $"its content is {seen.Object.Path}, not {output.Path}")
+                : output.NarHash is { } hash && hash != seen.NarHash
+                    ? new LocalContent(
+                        path,
+                        "differs",
+                        $"NAR hash {NarHash.ToNix32(seen.NarHash)}, but {NarHash.ToNix32(hash)} was claimed"
+                    )
+                : new LocalContent(path, "matches", $"seen as {seen.Object.Path}");
+        }
+        catch (Exception e) when (e is IOException or MalformedException or UnauthorizedAccessException)
+        {
+            return new LocalContent(path, "unknown", e.Message);
         }
     }
 }

@@ -33,7 +33,7 @@ public sealed class DerivationTests
     {
         var derivation = DerivationSamples.Parse(DerivationSamples.Floating);
         Assert.Equal(["dev", "out"], derivation.Outputs.Select(o => o.Name));
-        Assert.Equal(OutputMethod.Nar, derivation.Outputs[0].Method);
+        Assert.Equal(ContentMethod.Nar, derivation.Outputs[0].Method);
         Assert.Equal("sha256", derivation.Outputs[0].Algorithm);
         Assert.Equal(["dev", "out"], Assert.Single(derivation.Inputs).Outputs);
         Assert.Equal("fya2bjqdwmlky7n4nxijigp7mk1kl5rh-src.txt", Assert.Single(derivation.Sources).BaseName);
