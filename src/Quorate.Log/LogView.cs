@@ -170,7 +170,10 @@ public abstract partial class LogView : ILogView
     /// <exception cref="LogDamagedException">Stored bytes are not what was written.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
     public Task<long> ScrubAsync(long bytesPerSecond, CancellationToken cancellationToken) =>
-        new Checking.LogScrub(Identity, State, Storage, Time).RunAsync(bytesPerSecond, cancellationToken);
+        new Checking.LogScrub(Identity, (this as Tiles.ICheckpointedLog)?.Origin, State, Storage, Time).RunAsync(
+            bytesPerSecond,
+            cancellationToken
+        );
 
     /// <summary>Reads the state from the disk.</summary>
     /// <exception cref="LogDamagedException">The files are not what was written.</exception>

@@ -14,7 +14,7 @@ public sealed class Column<T>
     where T : unmanaged
 {
     const int WriteBytes = 1 << 16;
-    const int RecentBytes = 1 << 17;
+    const int RecentBytes = 1 << 15;
     const int Attempts = 3;
 
     readonly IColumnFile? _file;
@@ -212,22 +212,25 @@ public sealed class Column<T>
         AppendRange(tail);
     }
 
-    /// <summary>Reads a full chunk from the file, whatever was read of it before. True when it is what was written, or is not in the file.</summary>
-    /// <param name="number">Of a chunk below the published count.</param>
-    /// <exception cref="IOException">It cannot be read.</exception>
-    public bool IsStoredIntact(int number)
+    /// <summary>
+    /// Reads the full chunks of the first <paramref name="count"/> items from the file again, whatever was read of them before; gives the bytes of each.
+    /// Beside the writer; the count must be published.
+    /// </summary>
+    /// <exception cref="IOException">The file no longer holds what was written.</exception>
+    public IEnumerable<int> CheckStored(ulong count)
     {
         var bytes = new byte[ChunkBytes];
-        for (var attempt = 0; attempt < Attempts; attempt++)
+        for (var (number, full) = (0, Place(count).Number); number < full; number++)
         {
-            var directory = _directory;
-            var check = directory.Check(number);
-            if (directory.Chunk(number) is not null || (TryReadFile(bytes, (long)number * ChunkBytes) && CheckOf(bytes) == check))
+            if (_directory.Chunk(number) is null)
             {
-                return true;
+                if (!TryReadFile(bytes, (long)number * ChunkBytes) || CheckOf(bytes) != _directory.Check(number))
+                {
+                    throw Damaged((ulong)number * (ulong)_chunkSize);
+                }
+                yield return bytes.Length;
             }
         }
-        return false;
     }
 
     /// <summary>A chunk that has not been spilled; writer only.</summary>

@@ -139,6 +139,10 @@ public sealed partial class MerkleTree
         _leaves.Read(start, leaves);
     }
 
+    /// <summary>Reads the first <paramref name="size"/> leaves again, as far as they are in the file; gives the bytes of each part.</summary>
+    /// <exception cref="IOException">The file no longer holds what was written.</exception>
+    public IEnumerable<int> CheckStored(ulong size) => _leaves.CheckStored(size);
+
     /// <summary>
     /// The hash of the complete subtree of 2^<paramref name="level"/> leaves that starts at leaf <paramref name="index"/>·2^level: what a tile holds.
     /// </summary>

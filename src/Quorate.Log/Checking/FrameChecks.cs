@@ -2,7 +2,6 @@ using Quorate.Core;
 using Quorate.Core.Hashing;
 using Quorate.Core.Merkle;
 using Quorate.Log.Storage;
-using Quorate.Log.Tiles;
 
 namespace Quorate.Log.Checking;
 
@@ -113,19 +112,16 @@ sealed class FrameChecks(LogIdentity identity, string? origin, FrameScan scan) :
     LogDamage? VerifySignatures()
     {
         var wrong = new string?[_unverified.Count];
-        Parallel.For(0, wrong.Length, i => wrong[i] = WrongSignature(_unverified[i].Head, _unverified[i].Checkpoint));
+        Parallel.For(
+            0,
+            wrong.Length,
+            i => wrong[i] = HeadSignatures.Wrong(identity, origin, _unverified[i].Head, _unverified[i].Checkpoint)
+        );
         var bad = Array.FindIndex(wrong, w => w is not null);
         var damage = bad < 0 ? null : At(_unverified[bad].Frame, wrong[bad]!);
         _unverified.Clear();
         return damage;
     }
-
-    string? WrongSignature(LogHead head, ReadOnlyMemory<byte> checkpoint) =>
-        !head.Verify(identity.Key).IsVerified ? $"the head of size {head.TreeSize} is not signed by the log's key"
-        // Without its origin a checkpoint cannot be put together; the missing file is told of where there are such signatures.
-        : checkpoint.IsEmpty || origin is null ? null
-        : identity.Key.Verify(Checkpoint.Of(origin, head).ToText(), checkpoint.Span) ? null
-        : $"the checkpoint of size {head.TreeSize} is not signed by the log's key for the origin {origin}";
 
     LogDamage At(FramePosition position, string what)
     {

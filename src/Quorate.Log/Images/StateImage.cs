@@ -106,5 +106,21 @@ sealed class StateImage : IDisposable
         }
     }
 
+    /// <summary>Reads all sections and believes none; gives the bytes of each part.</summary>
+    /// <exception cref="MalformedException">It is not what was written.</exception>
+    internal IEnumerable<int> CheckStored()
+    {
+        var buffer = new byte[1 << 16];
+        for (var i = 0; i < ImageHeader.SectionCount; i++)
+        {
+            using var reader = new SectionReader(_disk, _file, _path, (ImageSection)i, Header.Sections[i]);
+            for (int read; (read = reader.Read(buffer)) > 0; )
+            {
+                yield return read;
+            }
+            reader.End();
+        }
+    }
+
     public void Dispose() => _file.Dispose();
 }

@@ -55,6 +55,8 @@ sealed class HeadLog(IColumnFile? file)
         throw new ArgumentOutOfRangeException(nameof(index), index, "no head covers it");
     }
 
+    internal IEnumerable<int> CheckStored(ulong count) => _records.CheckStored(count);
+
     internal void Save(Stream image, ulong count)
     {
         _fences.Save(image, (count + ChunkSize - 1) / ChunkSize);

@@ -218,6 +218,14 @@ sealed partial class LogState : IDisposable
         return newest;
     }
 
+    /// <summary>Reads what is derived again from its files, as far as they reach; gives the bytes of each part. Beside the writer.</summary>
+    /// <exception cref="IOException">A file no longer holds what was written.</exception>
+    internal IEnumerable<int> CheckDerived(LogSnapshot snapshot) =>
+        Tree.CheckStored(snapshot.Head.TreeSize)
+            .Concat(MapHistory.CheckStored(snapshot.Head.MhTreeSize))
+            .Concat(_positions.CheckStored(snapshot.Head.TreeSize))
+            .Concat(Heads.CheckStored(snapshot.HeadCount));
+
     /// <summary>Gives the map's memory back, and closes the derived files; nothing may be read afterwards. The writer must have ended.</summary>
     public void Dispose()
     {

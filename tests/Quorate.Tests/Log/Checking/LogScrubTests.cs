@@ -56,6 +56,32 @@ public sealed class LogScrubTests : IDisposable
         Assert.True(await mirror.ScrubAsync(long.MaxValue, TestContext.Current.CancellationToken) > 0);
     }
 
+    [Theory]
+    [InlineData("leaves")]
+    [InlineData("positions")]
+    [InlineData("state.img")]
+    public async Task ScrubAsync_of_a_damaged_derived_file_names_it_and_lets_it_be_rebuilt(string name)
+    {
+        await using (var log = await OpenAsync())
+        {
+            // Enough for full blocks, and for an image on closing.
+            await log.SubmitAsync([.. Enumerable.Range(0, 5000).Select(i => Item($"{i}", "v"))]);
+        }
+        var path = Path.Combine(_fixture.Folder, "derived", name);
+        await using (var log = await _fixture.OpenAsync(WriteAheadDisk.Real))
+        {
+            await log.ScrubAsync(long.MaxValue, TestContext.Current.CancellationToken);
+            var bytes = await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken);
+            Put(path, bytes.Length / 3, (byte)(bytes[bytes.Length / 3] ^ 1));
+            var found = await Assert.ThrowsAsync<LogDamagedException>(() =>
+                log.ScrubAsync(long.MaxValue, TestContext.Current.CancellationToken)
+            );
+            Assert.Contains(path, found.Message, StringComparison.Ordinal);
+        }
+        await using var again = await _fixture.OpenAsync(WriteAheadDisk.Real);
+        await again.ScrubAsync(long.MaxValue, TestContext.Current.CancellationToken);
+    }
+
     async Task<PublishedLog> OpenAsync()
     {
         var log = await _fixture.OpenAsync(WriteAheadDisk.Real);
@@ -64,9 +90,11 @@ public sealed class LogScrubTests : IDisposable
         return log;
     }
 
-    void Put(int at, byte value)
+    void Put(int at, byte value) => Put(Segment, at, value);
+
+    static void Put(string path, int at, byte value)
     {
-        using var file = File.OpenHandle(Segment, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
         RandomAccess.Write(file, [value], at);
     }
 }
