@@ -49,6 +49,7 @@ public static class FuzzTargets
         new CompactJwsTarget(),
         new TraceObjectTarget(),
         new SignedTraceTarget(),
+        new NixCacheInfoTarget(),
         new NarTarget(),
         new ContentAddressTarget(),
         new LogFrameTarget(),

@@ -98,6 +98,22 @@ sealed class NarInfoTarget : IFuzzTarget
     }
 }
 
+sealed class NixCacheInfoTarget : IFuzzTarget
+{
+    public string Name => "nix-cache-info";
+
+    public IEnumerable<byte[]> Seeds => ["StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 40\n"u8.ToArray()];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        if (NixCacheInfo.TryParse(input, out var info, out _))
+        {
+            var again = NixCacheInfo.TryParse(Encoding.ASCII.GetBytes(info.ToText()), out var read, out _) && read == info;
+            FuzzException.ThrowUnless(again, "what a cache says of itself does not read back");
+        }
+    }
+}
+
 sealed class NixSettingsTarget : IFuzzTarget
 {
     public string Name => "nix-settings";

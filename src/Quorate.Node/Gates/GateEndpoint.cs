@@ -22,8 +22,6 @@ sealed class GateEndpoint(
     ILogger logger
 ) : IDisposable
 {
-    const string NarInfoSuffix = ".narinfo";
-
     /// <summary>Decisions and upstream look-ups have limits of their own, below this one.</summary>
     static readonly TimeSpan s_narInfoTimeout = TimeSpan.FromSeconds(60);
 
@@ -68,17 +66,13 @@ sealed class GateEndpoint(
             return;
         }
         var path = context.Request.Path.Value is { Length: > 1 } value ? value[1..] : "";
-        if (path == "nix-cache-info")
+        if (path == BinaryCacheNames.CacheInfo)
         {
-            var info = $"StoreDir: {section.StoreDir}\nWantMassQuery: 1\nPriority: {section.Priority}\n";
-            await WriteAsync(context, StatusCodes.Status200OK, "text/x-nix-cache-info", "max-age=60", info);
+            var info = new NixCacheInfo(section.StoreDir, WantMassQuery: true, section.Priority);
+            await WriteAsync(context, StatusCodes.Status200OK, "text/x-nix-cache-info", "max-age=60", info.ToText());
         }
-        else if (
-            path.EndsWith(NarInfoSuffix, StringComparison.Ordinal)
-            && StorePath.IsHashPart(path.AsSpan(0, path.Length - NarInfoSuffix.Length))
-        )
+        else if (BinaryCacheNames.TryNarInfo(path, out var hashPart))
         {
-            var hashPart = path[..StorePath.HashPartLength];
             await LimitedAsync(context, _narInfoSlots, () => ReplyAsync(context, async cancel => await answers.GetAsync(hashPart, cancel)));
         }
         else if (traces is not null && TryTrace(path, traces, out var trace))

@@ -52,7 +52,7 @@ public sealed class BinaryCacheClient : IDisposable
         {
             throw new ArgumentException("not the hash part of a store path", nameof(hashPart));
         }
-        var url = new Uri(Address.Root, hashPart + ".narinfo");
+        var url = new Uri(Address.Root, BinaryCacheNames.NarInfo(hashPart));
         using var deadline = new CancellationTokenSource(_options.NarInfoTimeout, _time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
         var bytes = await GuardAsync(

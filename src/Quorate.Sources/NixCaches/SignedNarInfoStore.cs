@@ -104,5 +104,5 @@ sealed class SignedNarInfoStore
         }
     }
 
-    string PathOf(string hashPart) => Path.Combine(_folder, hashPart[..2], hashPart + ".narinfo");
+    string PathOf(string hashPart) => Path.Combine(_folder, hashPart[..2], BinaryCacheNames.NarInfo(hashPart));
 }
