@@ -39,11 +39,13 @@ public sealed record DerivationOutput(string Name, StorePath? Path, string HashA
             {
                 return Hash.Length == 0;
             }
-            var size = ContentAlgorithm.SizeOf(Algorithm);
-            var prefix = HashAlgorithm[..^Algorithm.Length];
-            return size != 0
-                && prefix is "" or "r:" or "text:" or "git:"
-                && (Path is null ? Hash is "" or ImpureMark : Hash.Length == 2 * size && Hash.All(char.IsAsciiHexDigitLower));
+            return ContentMethods.Prefix(Method) + Algorithm == HashAlgorithm
+                && ContentAddress.Allows(Method, Algorithm)
+                && (
+                    Path is null
+                        ? Hash is "" or ImpureMark
+                        : Hash.Length == 2 * ContentAlgorithm.SizeOf(Algorithm) && Hash.All(char.IsAsciiHexDigitLower)
+                );
         }
     }
 }

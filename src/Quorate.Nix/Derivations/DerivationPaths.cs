@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
-using System.Text;
 using Quorate.Core;
 using Quorate.Core.Encodings;
 
@@ -51,16 +50,9 @@ public static class DerivationPaths
         {
             throw new ArgumentException("not a fixed output", nameof(output));
         }
-        var pathName = OutputPathName(name, output.Name);
-        if (output.Algorithm == "sha256" && output.Method is ContentMethod.Nar or ContentMethod.Text)
-        {
-            var hash = Sha256Digest.TryParseHex(output.Hash, out var parsed) ? parsed : throw new FormatException("not a hash");
-            return output.Method == ContentMethod.Nar
-                ? ContentAddressing.RecursiveSha256(hash, [], storeDir, pathName)
-                : ContentAddressing.Text(hash, [], storeDir, pathName);
-        }
-        var inner = Sha256Digest.HashData(Encoding.ASCII.GetBytes($"fixed:out:{output.HashAlgorithm}:{output.Hash}:"));
-        return ContentAddressing.MakePath("output:out", inner, storeDir, pathName);
+        var hash = Hex.TryDecode(output.Hash, ContentAlgorithm.MaxSize, out var bytes) ? bytes : throw new FormatException("not a hash");
+        var address = new ContentAddress(output.Method, output.Algorithm, hash);
+        return ContentAddressing.PathOf(address, [], selfReference: false, storeDir, OutputPathName(name, output.Name));
     }
 
     /// <summary>Path of an input-addressed output.</summary>
@@ -141,9 +133,6 @@ public static class DerivationPaths
         fingerprint.Raw(":"u8);
         fingerprint.Raw(name);
         fingerprint.Raw(Extension);
-        var baseName = $"{Nix32.Encode(ContentAddressing.Fold(fingerprint.Hash()))}-{name}{Extension}";
-        return StorePath.TryFromBaseName(storeDir, baseName, out var path)
-            ? path
-            : throw new FormatException($"{name} cannot be the name of a derivation");
+        return ContentAddressing.FromFingerprint(fingerprint.Hash(), storeDir, name + Extension);
     }
 }

@@ -28,11 +28,15 @@ public static class ContentAddressing
     public static StorePath MakePath(string type, Sha256Digest inner, string storeDir, string name)
     {
         var fingerprint = Encoding.ASCII.GetBytes($"{type}:sha256:{inner}:{storeDir}:{name}");
-        var baseName = $"{Nix32.Encode(Fold(Sha256Digest.HashData(fingerprint)))}-{name}";
-        return StorePath.TryFromBaseName(storeDir, baseName, out var path)
+        return FromFingerprint(Sha256Digest.HashData(fingerprint), storeDir, name);
+    }
+
+    /// <summary>A path from the hash of its fingerprint.</summary>
+    /// <exception cref="FormatException">Store directory or name is not valid.</exception>
+    internal static StorePath FromFingerprint(Sha256Digest fingerprint, string storeDir, string name) =>
+        StorePath.TryFromBaseName(storeDir, $"{Nix32.Encode(Fold(fingerprint))}-{name}", out var path)
             ? path
             : throw new FormatException("the store directory or the name is not valid");
-    }
 
     /// <summary>Path of a text object (derivations, <c>builtins.toFile</c>): from its content and references.</summary>
     public static StorePath Text(Sha256Digest contentHash, IEnumerable<StorePath> references, string storeDir, string name) =>

@@ -26,6 +26,9 @@ public sealed class StorePath : IEquatable<StorePath>, IComparable<StorePath>
         "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-._?="
     );
 
+    // Paths are keys of many dictionaries, and hashing the two strings costs more than the rest of a look-up. 0 until first asked for.
+    int _hashCode;
+
     StorePath(string storeDir, string baseName)
     {
         StoreDir = storeDir;
@@ -112,11 +115,19 @@ public sealed class StorePath : IEquatable<StorePath>, IComparable<StorePath>
         return true;
     }
 
-    public bool Equals(StorePath? other) => other is not null && BaseName == other.BaseName && StoreDir == other.StoreDir;
+    public bool Equals(StorePath? other) =>
+        ReferenceEquals(this, other) || (other is not null && BaseName == other.BaseName && StoreDir == other.StoreDir);
 
     public override bool Equals(object? obj) => Equals(obj as StorePath);
 
-    public override int GetHashCode() => HashCode.Combine(StoreDir, BaseName);
+    public override int GetHashCode()
+    {
+        if (_hashCode == 0)
+        {
+            _hashCode = HashCode.Combine(StoreDir, BaseName);
+        }
+        return _hashCode;
+    }
 
     public int CompareTo(StorePath? other)
     {
