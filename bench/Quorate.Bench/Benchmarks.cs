@@ -14,6 +14,7 @@ static class Benchmarks
         .. MirrorBenchmarks.All(),
         .. AuditBenchmarks.All(),
         .. NarBenchmarks.All(),
+        .. TraceBenchmarks.All(),
         .. ProcessBenchmarks.All(),
     ];
 }

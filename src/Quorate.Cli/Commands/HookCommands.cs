@@ -39,6 +39,16 @@ static class HookCommands
             new Option<bool>("--dry-run") { Description = "Show what would be published, and what not and why; send nothing" },
             CommandLine.Json(),
             new Option<string?>("--log") { Description = "The log to write to", HelpName = "NAME" },
+            new Option<string?>("--claim-key")
+            {
+                Description = "Also sign what was built, as a build trace, with this key",
+                HelpName = "FILE",
+            },
+            new Option<string?>("--trace-log")
+            {
+                Description = "The log of protocol nix-trace that the signed claims go to",
+                HelpName = "NAME",
+            },
             new Option<string?>("--spool") { Description = "Where undelivered claims wait", HelpName = "DIR" },
             NixCommands.NixStoreOption(),
             NixCommands.StoreOption(),
@@ -78,6 +88,7 @@ static class HookCommands
                         w.WriteBoolean("filterKnown", filterKnown);
                         w.WriteNumber("waiting", state?.Batches ?? 0);
                         w.WriteNumber("unresolved", state?.Unresolved ?? 0);
+                        w.WriteNumber("toSign", state?.ToSign ?? 0);
                         w.WriteNumber("waitingBytes", state?.Bytes ?? 0);
                         w.WriteNumber("dropped", state?.Dropped ?? 0);
                         w.WriteNumber("collected", state?.Collected ?? 0);
@@ -99,6 +110,7 @@ static class HookCommands
                             $"waiting    {state?.Batches ?? 0} files of claims, {state?.Bytes ?? 0} bytes in all"
                         );
                         await host.Out.WriteLineAsync($"unresolved {state?.Unresolved ?? 0} files of bare paths");
+                        await host.Out.WriteLineAsync($"to sign    {state?.ToSign ?? 0} builds");
                         await host.Out.WriteLineAsync($"dropped    {state?.Dropped ?? 0} claims");
                         await host.Out.WriteLineAsync($"collected  {state?.Collected ?? 0} paths");
                         await host.Out.WriteLineAsync($"set aside  {state?.SetAside ?? 0} files");

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Quorate.Cli.Hook;
 using Quorate.Cli.Rendering;
+using Quorate.Crypto.Keys;
 using Quorate.Sources.Spool;
 
 namespace Quorate.Cli.Commands;
@@ -9,6 +10,9 @@ namespace Quorate.Cli.Commands;
 static class HookFlushCommand
 {
     static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>For reading what was built: some outputs have many gigabytes.</summary>
+    static readonly TimeSpan s_signingPatience = TimeSpan.FromMinutes(30);
 
     public static Command Build(CliHost host)
     {
@@ -34,16 +38,16 @@ static class HookFlushCommand
                 }
                 using var spool = HookSpool.Open(options.Spool, create: false);
                 var done = spool is null
-                    ? new Flushed(default, default, new SpoolState(0, 0, 0, 0, 0, 0), "")
+                    ? new Flushed(default, default, default, new SpoolState(0, 0, 0, 0, 0, 0), "")
                     : await FlushAsync(host, spool, options, parse.GetValue(CommandLine.Node), cancellationToken);
                 await PrintAsync(host, done, parse.GetValue(json));
-                return done.State.Batches + done.State.Unresolved == 0 ? ExitCode.Ok : ExitCode.Error;
+                return done.State.Batches + done.State.Unresolved + done.State.ToSign == 0 ? ExitCode.Ok : ExitCode.Error;
             }
         );
         return command;
     }
 
-    sealed record Flushed(ResolutionProgress Resolution, SpoolProgress Delivery, SpoolState State, string Problem);
+    sealed record Flushed(ResolutionProgress Resolution, SigningProgress Signing, SpoolProgress Delivery, SpoolState State, string Problem);
 
     static async Task<Flushed> FlushAsync(
         CliHost host,
@@ -57,7 +61,8 @@ static class HookFlushCommand
         patience.CancelAfter(s_patience);
         var resolution = await new SpoolResolution(spool, options.NixStore, host.Clock).ResolveAsync(patience.Token);
         cancellationToken.ThrowIfCancellationRequested();
-        var problem = resolution.Problem;
+        var signing = await SignAsync(host, spool, options, cancellationToken);
+        var problem = string.Join("; ", new[] { resolution.Problem, signing.Problem }.Where(said => !string.IsNullOrEmpty(said)));
         SpoolProgress delivery = default;
         if (spool.Waiting().Count > 0)
         {
@@ -71,12 +76,26 @@ static class HookFlushCommand
                 problem = problem.Length == 0 ? e.Message.Split('\n')[0] : $"{problem}; {e.Message.Split('\n')[0]}";
             }
         }
-        return new Flushed(resolution, delivery, spool.State(), problem);
+        return new Flushed(resolution, signing, delivery, spool.State(), problem);
+    }
+
+    static async Task<SigningProgress> SignAsync(CliHost host, HookSpool spool, HookOptions options, CancellationToken cancellationToken)
+    {
+        if (options.ClaimKey is null || spool.ToSign().Count == 0)
+        {
+            return default;
+        }
+        using var patience = new CancellationTokenSource(s_signingPatience, host.Clock);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        using var key = NixCacheSecretKey.Read(options.ClaimKey, out _);
+        var progress = await new SpoolSigning(spool, options.NixStore, key, options.Log ?? "", host.Clock).SignAsync(deadline.Token);
+        cancellationToken.ThrowIfCancellationRequested();
+        return progress;
     }
 
     static async Task PrintAsync(CliHost host, Flushed done, bool json)
     {
-        var (resolution, delivery, state, problem) = done;
+        var (resolution, signing, delivery, state, problem) = done;
         if (json)
         {
             await host.WriteJsonAsync(w =>
@@ -85,6 +104,9 @@ static class HookFlushCommand
                 w.WriteNumber("withheld", resolution.Withheld);
                 w.WriteNumber("collected", resolution.Collected);
                 w.WriteNumber("expired", resolution.Expired);
+                w.WriteNumber("signed", signing.Signed);
+                w.WriteNumber("signingRefused", signing.Refused);
+                w.WriteNumber("toSign", state.ToSign);
                 w.WriteNumber("delivered", delivery.Delivered);
                 w.WriteNumber("refused", delivery.Refused);
                 w.WriteNumber("waiting", state.Batches);
@@ -94,8 +116,12 @@ static class HookFlushCommand
             return;
         }
         await host.Out.WriteLineAsync(
-            $"{delivery.Delivered} files delivered, {delivery.Refused} set aside, {state.Batches + state.Unresolved} still waiting"
+            $"{delivery.Delivered} files delivered, {delivery.Refused} set aside, {state.Batches + state.Unresolved + state.ToSign} still waiting"
         );
+        if (signing.Signed + signing.Refused > 0)
+        {
+            await host.Out.WriteLineAsync($"{signing.Signed} builds signed, {signing.Refused} refused and set aside");
+        }
         if (resolution.Collected + resolution.Expired > 0)
         {
             await host.Out.WriteLineAsync(

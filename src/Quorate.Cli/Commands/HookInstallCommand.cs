@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Quorate.Cli.Hook;
 using Quorate.Cli.Rendering;
+using Quorate.Crypto.Keys;
 using Quorate.Sources.Control;
 using Quorate.Sources.Spool;
 
@@ -15,6 +16,16 @@ static class HookInstallCommand
         var log = new Option<string?>("--log")
         {
             Description = "The log to write to (default: the node's only nix log)",
+            HelpName = "NAME",
+        };
+        var claimKey = new Option<string?>("--claim-key")
+        {
+            Description = "Also sign every build as a build trace, with this key (see `quorate nix sign`)",
+            HelpName = "FILE",
+        };
+        var traceLog = new Option<string?>("--trace-log")
+        {
+            Description = "The log of protocol nix-trace that the signed claims go to",
             HelpName = "NAME",
         };
         var filter = new Option<string?>("--filter")
@@ -44,6 +55,8 @@ static class HookInstallCommand
         {
             path,
             log,
+            claimKey,
+            traceLog,
             filter,
             publishAll,
             spool,
@@ -79,6 +92,17 @@ static class HookInstallCommand
                     Add("--node", NodeAddress.TryParse(node, out _, out var error) ? node : throw new CliException(error));
                 }
                 Add("--log", parse.GetValue(log));
+                if (parse.GetValue(claimKey) is { } keyFile)
+                {
+                    // Read once, so that a wrong file shows now and not after every build.
+                    using var key = NixCacheSecretKey.Read(keyFile, out _);
+                    Add("--claim-key", Path.GetFullPath(keyFile));
+                }
+                Add("--trace-log", parse.GetValue(traceLog));
+                if (parse.GetValue(claimKey) is null != parse.GetValue(traceLog) is null)
+                {
+                    throw new CliException("--claim-key and --trace-log go together: what is signed has to go somewhere");
+                }
                 // A hook in a place of its own keeps its spool there too; the usual one uses the spool that the node empties.
                 var spoolPath = Path.GetFullPath(
                     parse.GetValue(spool) ?? (parse.GetValue(path) is null ? HookOptions.DefaultSpool(host.Variable) : file + ".spool")

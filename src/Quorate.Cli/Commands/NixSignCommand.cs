@@ -4,9 +4,11 @@ using System.Text.Json;
 using Quorate.Cli.Rendering;
 using Quorate.Cli.Signing;
 using Quorate.Crypto.Keys;
+using Quorate.Crypto.Tokens;
 using Quorate.Nix;
 using Quorate.Nix.Store;
 using Quorate.Nix.Traces;
+using Quorate.Rpc;
 using Quorate.Sources.Control;
 using Quorate.Sources.Traces;
 
@@ -60,6 +62,11 @@ static class NixSignCommand
         };
         var to = new Option<string[]>("--to") { Description = "Add the claims to this trace cache; repeatable", HelpName = "URL" };
         var directory = new Option<string?>("--out") { Description = "Likewise, a directory: the same as --to dir:DIR", HelpName = "DIR" };
+        var token = new Option<string?>("--token-file")
+        {
+            Description = "Write token for --to, as `quorate token new` makes it; a node's trace store asks for one",
+            HelpName = "FILE",
+        };
         var log = new Option<string?>("--log") { Description = "Append them to this log of the node", HelpName = "NAME" };
         var relayed = new Option<bool>("--relayed") { Description = "Say that this machine did not execute the builds (bundles only)" };
         var dependencies = new Option<bool>("--dependencies") { Description = "List the inputs in the claim (bundles only)" };
@@ -85,6 +92,7 @@ static class NixSignCommand
             inputAddressed,
             to,
             directory,
+            token,
             log,
             relayed,
             dependencies,
@@ -108,6 +116,13 @@ static class NixSignCommand
                 {
                     throw new CliException("--format jws2 cannot say that a build was input-addressed; use bundle or jws3");
                 }
+                if (
+                    chosen != TraceFormat.Bundle
+                    && (parse.GetValue(relayed) || parse.GetValue(dependencies) || parse.GetValue(software) is not null)
+                )
+                {
+                    throw new CliException("a JWS has no place for --relayed, --dependencies or --builder-software: say --format bundle");
+                }
                 var builds = Builds(host, parse.GetValue(derivations) ?? [], parse.GetValue(outPaths));
                 var program = NixCommands.ProgramOf(host, parse.GetValue(nixStore));
                 var nix = new NixStore(program, parse.GetValue(store));
@@ -124,7 +139,12 @@ static class NixSignCommand
                     .. parse.GetValue(to) ?? [],
                     .. parse.GetValue(directory) is { } dir ? [$"dir:{dir}"] : Array.Empty<string>(),
                 ];
-                TraceCache[] caches = [.. urls.Select(url => new TraceCache(AddressOf(url), host.Clock))];
+                if (parse.GetValue(token) is not null && urls.Length != 1)
+                {
+                    throw new CliException("--token-file goes with a single --to: a token is told to nobody else");
+                }
+                var options = new TraceCacheOptions { WriteToken = HeaderOf(parse.GetValue(token)) };
+                TraceCache[] caches = [.. urls.Select(url => new TraceCache(AddressOf(url), host.Clock, options))];
                 var logName = parse.GetValue(log);
                 await using var client = logName is null ? null : host.Connect(parse.GetValue(CommandLine.Node));
                 try
@@ -206,6 +226,16 @@ static class NixSignCommand
         TraceCacheAddress.TryParse(text, out var address)
             ? address
             : throw new CliException($"'{text}' is not a trace cache: http(s)://host[:port][/prefix], file:///directory or dir:PATH");
+
+    static string? HeaderOf(string? tokenFile)
+    {
+        if (tokenFile is null)
+        {
+            return null;
+        }
+        using var token = TrustixToken.Read(tokenFile, out _);
+        return token.Header(TrustixMethods.LogRpc.Submit.Procedure);
+    }
 
     static async Task<NixCacheSecretKey> ReadKeyAsync(CliHost host, string file)
     {

@@ -49,6 +49,12 @@ sealed class BuildQuestion(HookOptions options, Func<string, string?> environmen
     /// <summary>Nothing was asked.</summary>
     public BuildAnswer Unasked(string problem) => new([], Paths, Paths.Count == 0, problem);
 
+    /// <summary>The build as it is noted to be signed; null where Nix did not say what was built.</summary>
+    public BarePaths? ToSign(IReadOnlyList<StorePath> outputs, DateTimeOffset now) =>
+        Derivation is null || outputs.Count is 0 or > BarePaths.MaxPaths || options.TraceLog is null
+            ? null
+            : Note(options.TraceLog, now, outputs);
+
     /// <summary>What is left to ask later; null when the filter lets nothing of it wait.</summary>
     public BarePaths? Rest(BuildAnswer answer, HookFilter filter, DateTimeOffset now, out int withheld)
     {
@@ -59,18 +65,19 @@ sealed class BuildQuestion(HookOptions options, Func<string, string?> environmen
             withheld++;
             return null;
         }
-        return keep.Length == 0 && !answer.OutputsUnknown
-            ? null
-            : new BarePaths(
-                options.Log ?? "",
-                DateTimeOffset.FromUnixTimeMilliseconds(now.ToUnixTimeMilliseconds()),
-                keep,
-                Derivation,
-                BuildStore.ToAskLater(_stores, environment),
-                options.StoreDir ?? environment("NIX_STORE_DIR"),
-                environment("NIX_STATE_DIR")
-            );
+        return keep.Length == 0 && !answer.OutputsUnknown ? null : Note(options.Log ?? "", now, keep);
     }
+
+    BarePaths Note(string log, DateTimeOffset now, IReadOnlyList<StorePath> paths) =>
+        new(
+            log,
+            DateTimeOffset.FromUnixTimeMilliseconds(now.ToUnixTimeMilliseconds()),
+            paths,
+            Derivation,
+            BuildStore.ToAskLater(_stores, environment),
+            options.StoreDir ?? environment("NIX_STORE_DIR"),
+            environment("NIX_STATE_DIR")
+        );
 
     static List<StorePath> OutPaths(HookOptions options, Func<string, string?> environment)
     {

@@ -47,7 +47,11 @@ sealed class HookDelivery(ControlClient client, HookSpool? spool, string? wanted
         }
         try
         {
-            var (publish, _) = HookFilter.Of(HookFilter.From(log.Filter)).Apply(batch.Items);
+            // Of a build trace the hook judged every output before it signed; the node judges again.
+            var publish =
+                log.Protocol == Core.Protocol.NixTrace.Name
+                    ? batch.Items
+                    : HookFilter.Of(HookFilter.From(log.Filter)).Apply(batch.Items).Publish;
             if (publish.Count > 0)
             {
                 await SubmitAsync(log, publish, cancellationToken);

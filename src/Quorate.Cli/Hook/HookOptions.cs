@@ -10,6 +10,12 @@ sealed record HookOptions
     /// <summary>Name or id; null: the node's only log of built <c>nix</c> claims.</summary>
     public string? Log { get; init; }
 
+    /// <summary>File of the key that signs build traces; null: none are signed.</summary>
+    public string? ClaimKey { get; init; }
+
+    /// <summary>Name or id of the log of protocol <c>nix-trace</c>; not null where <see cref="ClaimKey"/> is not.</summary>
+    public string? TraceLog { get; init; }
+
     public required string Spool { get; init; }
 
     public required string NixStore { get; init; }
@@ -52,7 +58,10 @@ sealed record HookOptions
             {
                 paths.Add(arguments[i]);
             }
-            else if (name is not ("--node" or "--log" or "--spool" or "--nix-store" or "--store" or "--store-dir"))
+            else if (
+                name
+                is not ("--node" or "--log" or "--claim-key" or "--trace-log" or "--spool" or "--nix-store" or "--store" or "--store-dir")
+            )
             {
                 error = $"unknown option {name}";
                 return false;
@@ -68,8 +77,15 @@ sealed record HookOptions
             }
         }
         error = "";
+        if (values.ContainsKey("--claim-key") != values.ContainsKey("--trace-log"))
+        {
+            error = "--claim-key and --trace-log go together";
+            return false;
+        }
         options = new HookOptions
         {
+            ClaimKey = values.GetValueOrDefault("--claim-key"),
+            TraceLog = values.GetValueOrDefault("--trace-log"),
             Node = values.GetValueOrDefault("--node"),
             Log = values.GetValueOrDefault("--log"),
             Spool = values.GetValueOrDefault("--spool") ?? DefaultSpool(environment),

@@ -22,6 +22,8 @@ static class HookProgram
           --json             Print one JSON document on standard output instead of text
           --node ADDRESS     The node's control listener (default: $QUORATE_NODE, then the usual sockets)
           --log NAME         The log to write to (default: the node's only log of built nix claims)
+          --claim-key FILE   Also sign what was built, as a build trace, with this key
+          --trace-log NAME   The log of protocol nix-trace that the signed claims go to
           --spool DIR        Where undelivered claims wait
           --nix-store FILE   The nix-store program to ask
           --store URI        The Nix store to ask (default: the one that the build used)

@@ -32,6 +32,11 @@ sealed record HookReport
     /// <summary>Paths, or derivations, that wait in the spool for Nix to say what they are.</summary>
     public int KeptPaths { get; init; }
 
+    /// <summary>Build traces that were signed, and that wait to be.</summary>
+    public int Signed { get; init; }
+
+    public int KeptToSign { get; init; }
+
     public int Dropped { get; init; }
 
     public string? Spool { get; init; }
@@ -63,6 +68,14 @@ sealed record HookReport
         {
             said.Add($"{Count(KeptClaims + KeptPaths)} kept for later in {Spool}");
         }
+        if (Signed > 0)
+        {
+            said.Add(Signed == 1 ? "1 build signed" : $"{Signed} builds signed");
+        }
+        if (KeptToSign > 0)
+        {
+            said.Add($"{(KeptToSign == 1 ? "1 build" : $"{KeptToSign} builds")} to be signed later");
+        }
         if (Dropped > 0)
         {
             said.Add($"{Count(Dropped)} DROPPED");
@@ -83,6 +96,8 @@ sealed record HookReport
             w.WriteNumber("withheld", Withheld);
             w.WriteNumber("keptClaims", KeptClaims);
             w.WriteNumber("keptPaths", KeptPaths);
+            w.WriteNumber("signed", Signed);
+            w.WriteNumber("keptToSign", KeptToSign);
             w.WriteNumber("dropped", Dropped);
             w.WriteString("spool", Spool);
             w.WriteString("problem", Problem.Length > 0 ? Problem : null);

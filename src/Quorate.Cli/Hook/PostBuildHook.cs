@@ -44,6 +44,11 @@ sealed class PostBuildHook(HookOptions options, Func<string, string?> environmen
             report = report with { Problem = Both(answer.Problem, report.Problem) };
         }
         report = Keep(report, build, answer, undelivered, spool, spoolFault);
+        if (options.ClaimKey is not null)
+        {
+            var signing = new HookSigning(options, Clock);
+            report = await signing.RunAsync(report, build, answer, spool, Client, deadline.Token);
+        }
         if (spool is not null && report.Problem.Length == 0 && !deadline.IsCancellationRequested)
         {
             // Claims made of them are delivered by the next run, or by the node.

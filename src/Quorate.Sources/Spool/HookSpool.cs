@@ -9,7 +9,11 @@ namespace Quorate.Sources.Spool;
 /// <param name="Dropped">Claims that did not fit, or about which nothing could be learnt in time, since the counter file was last removed.</param>
 /// <param name="Collected">Paths that were not in the store any more when it was asked about them.</param>
 /// <param name="SetAside">Files that could not be understood or that the log refused; kept for a person to look at.</param>
-public sealed record SpoolState(int Batches, int Unresolved, long Bytes, long Dropped, long Collected, int SetAside);
+public sealed record SpoolState(int Batches, int Unresolved, long Bytes, long Dropped, long Collected, int SetAside)
+{
+    /// <summary>Builds that wait to be signed.</summary>
+    public int ToSign { get; init; }
+}
 
 /// <summary>
 /// What could not be delivered: a private directory with one file per hook run, written whole under a temporary name and renamed. Any number of
@@ -20,6 +24,7 @@ public sealed class HookSpool : IDisposable
 {
     const string BatchSuffix = ".batch";
     const string PathsSuffix = ".paths";
+    const string SignSuffix = ".sign";
     const string AsideSuffix = ".aside";
     const string TemporarySuffix = ".tmp";
     const string DroppedFile = "dropped.count";
@@ -28,6 +33,7 @@ public sealed class HookSpool : IDisposable
     const long MaxNoteBytes = 1 << 20;
     const int MaxAside = 100;
 
+    static readonly string[] s_waiting = [BatchSuffix, PathsSuffix, SignSuffix];
     static readonly TimeSpan s_abandoned = TimeSpan.FromHours(1);
 
     readonly PosixDirectory _directory;
@@ -64,6 +70,9 @@ public sealed class HookSpool : IDisposable
     /// <summary>As for claims.</summary>
     public bool TryAdd(BarePaths paths) => TryAdd(NewName(), PathsSuffix, paths.Encode(), paths.Count);
 
+    /// <summary>Notes a build that is to be signed; it names the derivation and all its outputs, and as its log the one for the claim.</summary>
+    public bool TryAddToSign(BarePaths build) => TryAdd(NewName(), SignSuffix, build.Encode(), 1);
+
     /// <summary>Adds the claims that bare paths turned out to be, at their place in the order.</summary>
     public bool TryAddResolved(string pathsName, SpoolBatch batch) =>
         TryAdd($"{pathsName[..Math.Min(16, pathsName.Length)]}-{Random()}", BatchSuffix, batch.Encode(), batch.Items.Count);
@@ -79,7 +88,11 @@ public sealed class HookSpool : IDisposable
     bool TryAdd(string name, string suffix, byte[] bytes, int claims)
     {
         var state = State();
-        if (state.Batches + state.Unresolved >= _maxBatches || state.Bytes + bytes.Length > _maxBytes || bytes.Length > MaxBatchBytes)
+        if (
+            state.Batches + state.Unresolved + state.ToSign >= _maxBatches
+            || state.Bytes + bytes.Length > _maxBytes
+            || bytes.Length > MaxBatchBytes
+        )
         {
             CountDropped(claims);
             return false;
@@ -111,6 +124,9 @@ public sealed class HookSpool : IDisposable
 
     /// <summary>Names of files of bare paths, oldest first.</summary>
     public IReadOnlyList<string> Unresolved() => Files(PathsSuffix);
+
+    /// <summary>Names of files of builds to sign, oldest first; they are read like bare paths.</summary>
+    public IReadOnlyList<string> ToSign() => Files(SignSuffix);
 
     string[] Files(string suffix) =>
         [.. _directory.Names().Where(n => n.EndsWith(suffix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
@@ -237,23 +253,23 @@ public sealed class HookSpool : IDisposable
 
     public SpoolState State()
     {
-        var (batches, unresolved, bytes, aside) = (0, 0, 0L, 0);
+        var (batches, unresolved, toSign, bytes, aside) = (0, 0, 0, 0L, 0);
         foreach (var name in _directory.Names())
         {
             if (name.EndsWith(AsideSuffix, StringComparison.Ordinal))
             {
                 aside++;
             }
-            else if (name.EndsWith(BatchSuffix, StringComparison.Ordinal) || name.EndsWith(PathsSuffix, StringComparison.Ordinal))
+            else if (s_waiting.Any(suffix => name.EndsWith(suffix, StringComparison.Ordinal)))
             {
-                var isBatch = name.EndsWith(BatchSuffix, StringComparison.Ordinal);
-                batches += isBatch ? 1 : 0;
-                unresolved += isBatch ? 0 : 1;
+                batches += name.EndsWith(BatchSuffix, StringComparison.Ordinal) ? 1 : 0;
+                unresolved += name.EndsWith(PathsSuffix, StringComparison.Ordinal) ? 1 : 0;
+                toSign += name.EndsWith(SignSuffix, StringComparison.Ordinal) ? 1 : 0;
                 using var file = _directory.OpenRead(name, out var length);
                 bytes += length;
             }
         }
-        return new SpoolState(batches, unresolved, bytes, Counter(DroppedFile), Counter(CollectedFile), aside);
+        return new SpoolState(batches, unresolved, bytes, Counter(DroppedFile), Counter(CollectedFile), aside) { ToSign = toSign };
     }
 
     public void Dispose() => _directory.Dispose();

@@ -136,13 +136,68 @@ public sealed class NixSignTests : IDisposable
         Assert.Single(Admit(build, told.GetProperty("claim").GetString()!).Claims);
     }
 
+    // The view's path follows from the content alone, so the input-addressed hash part occurs nowhere in the claim.
+    [Theory]
+    [InlineData("bundle")]
+    [InlineData("jws3")]
+    public async Task Sign_of_an_input_addressed_build_signs_its_view_when_asked(string format)
+    {
+        var build = await LabBuild.CreateInputAddressedAsync(_f["root"]);
+        build.WriteNixStore(_f["nix-store"]);
+        WriteKey();
+        Assert.Contains("input-addressed", (await SignAsync(build, "--format", format)).Error, StringComparison.Ordinal);
+        var (exit, text, error) = await SignAsync(build, "--input-addressed", "--format", format, "--json");
+        Assert.Equal((0, ""), (exit, error));
+        using var document = JsonDocument.Parse(text);
+        var told = document.RootElement.GetProperty("builds")[0];
+        var element = System.Text.Encoding.UTF8.GetBytes(told.GetProperty("claim").GetString()!);
+        var question = new TraceQuestion(
+            Quorate.Nix.Derivations.ResolvedInputHash.Parse(told.GetProperty("input").GetString()!),
+            TraceRegime.SyntheticContentAddressed,
+            new Dictionary<string, string>(StringComparer.Ordinal) { ["out"] = "ia" }
+        );
+        using var key = Key();
+        var findings = new TraceFindings();
+        new TraceAdmission(new TraceKeys([key.PublicKey.Key])).Admit(TraceElement.Of(element), question, findings);
+        var claim = Assert.Single(findings.Claims);
+        Assert.NotEqual(build.Out, claim.PathOf("out"));
+        Assert.NotEqual(build.Derivation.HashPart, claim.Input.ToString());
+    }
+
+    [Fact]
+    public async Task Sign_of_an_input_addressed_build_whose_bytes_changed_is_refused()
+    {
+        var build = await LabBuild.CreateInputAddressedAsync(_f["root"]);
+        build.WriteNixStore(_f["nix-store"]);
+        WriteKey();
+        await File.AppendAllTextAsync(build.OnDisk(build.Out), "x");
+        Assert.Equal(2, (await SignAsync(build, "--input-addressed")).Exit);
+    }
+
+    [Theory]
+    [InlineData("jws2", "--input-addressed")]
+    [InlineData("jws3", "--relayed")]
+    [InlineData("jws3", "--dependencies")]
+    public async Task Sign_of_what_the_format_cannot_say_is_a_usage_error(string format, string option)
+    {
+        var build = await BuildAsync();
+        var (exit, _, error) = await SignAsync(build, "--format", format, option);
+        Assert.Equal(1, exit);
+        Assert.DoesNotContain("internal error", error, StringComparison.Ordinal);
+    }
+
     async Task<LabBuild> BuildAsync(string inputs = "[]")
     {
         var build = await LabBuild.CreateAsync(_f["root"], inputs: inputs);
         build.WriteNixStore(_f["nix-store"]);
+        WriteKey();
+        return build;
+    }
+
+    void WriteKey()
+    {
         using var key = NixCacheSecretKey.Generate("claims");
         key.Write(_f["claims.key"]);
-        return build;
     }
 
     NixCacheSecretKey Key() => NixCacheSecretKey.Read(_f["claims.key"], out _);

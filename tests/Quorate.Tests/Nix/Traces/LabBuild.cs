@@ -26,7 +26,27 @@ sealed class LabBuild
 
     public StorePath Dev { get; private set; } = null!;
 
-    public IReadOnlyList<StorePath> Paths => [Out, Dev];
+    public IReadOnlyList<StorePath> Paths => Dev is null ? [Out] : [Out, Dev];
+
+    /// <summary>An input-addressed derivation without inputs and its output.</summary>
+    public static async Task<LabBuild> CreateInputAddressedAsync(string root)
+    {
+        var build = new LabBuild(root);
+        Directory.CreateDirectory(root + StorePath.DefaultStoreDir);
+        // The path follows from the derivation with its own output blanked.
+        var draft = Quorate.Nix.Derivations.Derivation.Parse(
+            Aterm($"""[("out","{StorePath.DefaultStoreDir}/{Any}-ia","","")]""", "[]", "ia"),
+            StorePath.DefaultStoreDir
+        );
+        build.Out = new ModuloHashes(_ => null).TryMasked(draft, "ia", out var masked, out var problem)
+            ? DerivationPaths.InputAddressed("out", masked.Digest, StorePath.DefaultStoreDir, "ia")
+            : throw new InvalidOperationException(problem);
+        await File.WriteAllTextAsync(build.OnDisk(build.Out), $"I am {build.Out}");
+        var (hash, size) = await NarFeed.HashAsync(build.OnDisk(build.Out), CancellationToken.None);
+        build._facts[build.Out] = new PathFacts(new NixClaim(build.Out, hash, size, [build.Out]), Deriver: null);
+        build.Derivation = build.AddDerivation($"""[("out","{build.Out}","","")]""", "[]", "ia");
+        return build;
+    }
 
     /// <summary>Two derivations differ in their <paramref name="outputs"/> text, which is the first section of an ATerm.</summary>
     public static async Task<LabBuild> CreateAsync(
@@ -62,7 +82,8 @@ sealed class LabBuild
         script.Append("--dump-db) shift; for p; do case \"$p\" in\n");
         foreach (var fact in _facts.Values)
         {
-            script.Append($"{fact.Claim.Path}) printf '%s\\n' \"$p\" {fact.Claim.NarHash} {fact.Claim.NarSize} '' 0 ;;\n");
+            script.Append($"{fact.Claim.Path}) printf '%s\\n' \"$p\" {fact.Claim.NarHash} {fact.Claim.NarSize} ''");
+            script.Append($" {fact.Claim.References.Count} ").AppendJoin(' ', fact.Claim.References).Append(" ;;\n");
         }
         script.Append("*) echo \"error: path '$p' is not valid\" >&2; exit 1 ;;\nesac; done ;;\nesac\n");
         File.WriteAllText(file, script.ToString());
@@ -72,12 +93,15 @@ sealed class LabBuild
 
     StorePath AddDerivation(string outputs, string inputs, string name)
     {
-        var aterm = Encoding.UTF8.GetBytes($$"""Derive({{outputs}},{{inputs}},[],"x86_64-linux","/bin/sh",[],[("name","{{name}}")])""");
+        var aterm = Aterm(outputs, inputs, name);
         var derivation = Quorate.Nix.Derivations.Derivation.Parse(aterm, StorePath.DefaultStoreDir);
         var path = DerivationPaths.Of(derivation, name);
         File.WriteAllBytes(OnDisk(path), aterm);
         return path;
     }
+
+    static byte[] Aterm(string outputs, string inputs, string name) =>
+        Encoding.UTF8.GetBytes($$"""Derive({{outputs}},{{inputs}},[],"x86_64-linux","/bin/sh",[],[("name","{{name}}")])""");
 
     async Task<StorePath> AddAsync(string name, ContentMethod method, bool folder)
     {

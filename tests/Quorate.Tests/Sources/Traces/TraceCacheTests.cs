@@ -172,6 +172,24 @@ public sealed class TraceCacheTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Add_with_a_token_sends_it_with_the_upload_only()
+    {
+        var tokens = new List<string>();
+        _server.Put(
+            BundleName,
+            context =>
+            {
+                tokens.Add($"{context.Request.Method} {context.Request.Headers["Trustix-Token"]}");
+                context.Response.StatusCode = context.Request.Method == "PUT" ? 201 : 404;
+                return Task.CompletedTask;
+            }
+        );
+        using var cache = Cache(_server.Url.ToString(), new TraceCacheOptions { WriteToken = "secret" });
+        await cache.AddAsync(s_input, s_bundle, CancellationToken.None);
+        Assert.Equal(["GET ", "PUT secret"], tokens);
+    }
+
+    [Fact]
     public async Task AddDerivation_is_found_again()
     {
         using var cache = Cache($"dir:{_folder}");
