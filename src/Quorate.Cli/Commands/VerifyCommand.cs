@@ -31,7 +31,7 @@ static class VerifyCommand
         };
         var source = new Option<string[]>("--source")
         {
-            Description = "Where traces are: http(s)://…, dir:PATH (repeatable)",
+            Description = "Where traces are: http(s)://…, dir:PATH, log:DIR for the logs in a folder (repeatable)",
             HelpName = "URL",
             Required = true,
         };
@@ -107,7 +107,7 @@ static class VerifyCommand
                     regime == TraceRegime.SyntheticContentAddressed,
                     cancellationToken
                 );
-                using var sources = VerifySources.Open(parse.GetRequiredValue(source), host.Clock);
+                using var sources = VerifySources.Open(parse.GetRequiredValue(source), host.Clock, cancellationToken);
 
                 var result = await VerifyAsync(
                     host,

@@ -6,6 +6,8 @@ namespace Quorate.Cli.Verify;
 /// <summary>The places that a user named for traces.</summary>
 sealed class VerifySources : IDisposable
 {
+    const string LogPrefix = "log:";
+
     readonly List<IDisposable> _open = [];
     readonly List<ITraceSource> _sources = [];
 
@@ -16,16 +18,19 @@ sealed class VerifySources : IDisposable
     /// <summary>Whether answers come from afar, so that many should be awaited at once.</summary>
     public bool AreRemote { get; private set; }
 
-    /// <param name="texts"><c>http(s)://…</c>, <c>file:///…</c> or <c>dir:PATH</c> for caches in laut's layouts.</param>
+    /// <param name="texts">
+    /// <c>http(s)://…</c>, <c>file:///…</c> or <c>dir:PATH</c> for caches in laut's layouts; <c>log:DIR</c> for the logs in a folder, with proofs and without a network.
+    /// </param>
     /// <exception cref="CliException">One of them is nothing of the kind.</exception>
-    public static VerifySources Open(IReadOnlyList<string> texts, TimeProvider clock)
+    /// <exception cref="IOException">A folder has no such log, or a damaged one.</exception>
+    public static VerifySources Open(IReadOnlyList<string> texts, TimeProvider clock, CancellationToken cancellationToken)
     {
         var sources = new VerifySources();
         try
         {
             foreach (var text in texts)
             {
-                sources.Add(text, clock);
+                sources.Add(text, clock, cancellationToken);
             }
             return sources;
         }
@@ -38,11 +43,18 @@ sealed class VerifySources : IDisposable
 
     public void Dispose() => _open.ForEach(open => open.Dispose());
 
-    void Add(string text, TimeProvider clock)
+    void Add(string text, TimeProvider clock, CancellationToken cancellationToken)
     {
+        if (text.StartsWith(LogPrefix, StringComparison.Ordinal))
+        {
+            var logs = OfflineTraceLogs.Open(text[LogPrefix.Length..], cancellationToken);
+            _open.Add(logs);
+            _sources.AddRange(logs.Sources);
+            return;
+        }
         if (!TraceCacheAddress.TryParse(text, out var address))
         {
-            throw new CliException($"'{text}' is no place for traces: give http(s)://host/path, file:///directory or dir:PATH");
+            throw new CliException($"'{text}' is no place for traces: give http(s)://host/path, file:///directory, dir:PATH or log:DIR");
         }
         var cache = new TraceCache(address, clock);
         _open.Add(cache);

@@ -1,0 +1,43 @@
+using System.Text;
+using Quorate.Cli;
+using Quorate.Cli.Verify;
+using Quorate.Core;
+using Quorate.Nix.Traces;
+using Quorate.Tests.Log;
+using Quorate.Tests.Nix.Traces;
+using Xunit;
+using static Quorate.Tests.Log.LogExtensions;
+
+namespace Quorate.Tests.Cli;
+
+public sealed class VerifySourcesTests : IDisposable
+{
+    readonly LogFixture _fixture = new(Protocol.NixTrace);
+
+    public void Dispose() => _fixture.Dispose();
+
+    [Fact]
+    public async Task Folder_of_a_log_gives_its_claims_without_a_node()
+    {
+        var claim = TraceSamples.Sign(TraceFormat.Bundle);
+        await using (var log = await _fixture.OpenAsync())
+        {
+            await log.SubmitAsync(Item(TraceSamples.InputText, Encoding.ASCII.GetString(claim)));
+        }
+        using var sources = VerifySources.Open(["log:" + _fixture.Folder], TimeProvider.System, TestContext.Current.CancellationToken);
+
+        var found = await Assert.Single(sources.Sources).FindAsync(TraceSamples.Input, TestContext.Current.CancellationToken);
+
+        Assert.Equal(claim, Assert.Single(Assert.Single(Assert.IsType<TraceLookup.Found>(found).Objects).Elements).Raw.ToArray());
+        Assert.False(sources.AreRemote);
+    }
+
+    [Fact]
+    public void Folder_without_a_log_and_text_that_is_no_place_are_refused()
+    {
+        Assert.Throws<IOException>(() =>
+            VerifySources.Open(["log:" + _fixture.Root], TimeProvider.System, TestContext.Current.CancellationToken)
+        );
+        Assert.Throws<CliException>(() => VerifySources.Open(["ftp://x"], TimeProvider.System, TestContext.Current.CancellationToken));
+    }
+}
