@@ -20,7 +20,7 @@ TXT
 }
 
 projects=(Quorate.Tests Quorate.Conformance Quorate.EndToEnd)
-needs=(libsodium23 duktape util-linux nix-bin busybox-static postgresql)
+needs=(libsodium23 duktape util-linux nix-bin busybox-static postgresql python3-jsonschema)
 build=1
 filter=()
 while [ $# -gt 0 ]; do

@@ -13,6 +13,7 @@ need_missing() {
             nix-bin) has_program nix-store && has_program nix || echo "$need" ;;
             busybox-static) has_static_busybox || echo "$need" ;;
             debootstrap) has_program debootstrap || echo "$need" ;;
+            python3-jsonschema) python3 -c 'import jsonschema' >/dev/null 2>&1 || echo "$need" ;;
             postgresql) has_postgres || echo "$need" ;;
             dpkg-dev) has_program dpkg-shlibdeps || echo "$need" ;;
             *) has_program "$need" || echo "$need" ;;

@@ -50,7 +50,7 @@ static class ProcessBenchmarks
     }
 
     /// <summary>The command line built beside this program.</summary>
-    static string Sibling() =>
+    public static string Sibling() =>
         Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "Quorate.Cli", "release", "quorate")) is var path
         && File.Exists(path)
             ? path
