@@ -51,6 +51,7 @@ public static class FuzzTargets
         new SignedTraceTarget(),
         new NixCacheInfoTarget(),
         new NarTarget(),
+        new TraceTrustTarget(),
         new ContentAddressTarget(),
         new LogFrameTarget(),
         new WriteAheadFileTarget(),

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Quorate.Core;
 using Quorate.Core.Json;
 using Quorate.Crypto.Keys;
+using Quorate.Log;
 using Quorate.Nix.Store;
 using Quorate.Nix.Verification;
 using Quorate.Trust;
@@ -153,7 +154,7 @@ public static partial class TraceTrustFile
         const string KeyForm = "a public key: name:base64 of 32 bytes";
         var claim = section.ListOf<NixCachePublicKey>("keys", TryKey, KeyForm);
         var legacy = section.ListOf<NixCachePublicKey>("legacy_keys", TryKey, KeyForm);
-        var log = section.Scalar("log")?.Text;
+        var log = section.Value<LogId?>("log", null, TryLog, "a log ID: 64 hexadecimal digits")?.ToString();
         var witnesses = section.Value("witnesses", 0, TryWitnesses, $"a number up to {MaxWitnesses}");
         section.Finish();
         if (claim.Count + legacy.Count == 0)
@@ -161,10 +162,16 @@ public static partial class TraceTrustFile
             section.Errors.Add(section.Map, "give 'keys' (or 'legacy_keys' for a binary cache whose own choice of inputs you believe)");
         }
         sources.Add(new BuilderSource(name, name, log, log is null ? ClaimOrigin.SignedCache : ClaimOrigin.LoggedBuilt, witnesses));
-        return new TraceBuilderKeys(claim, legacy);
+        return new TraceBuilderKeys(claim, legacy) { LogId = log };
     }
 
     static bool TryKey(string text, out NixCachePublicKey key) => NixCachePublicKey.TryParse(text, out key!);
+
+    static bool TryLog(string text, out LogId? log)
+    {
+        log = LogId.TryParse(text, out var parsed) ? parsed : null;
+        return log is not null;
+    }
 
     static bool TryWitnesses(string text, out int count)
     {

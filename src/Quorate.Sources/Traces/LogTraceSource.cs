@@ -1,7 +1,10 @@
+using System.Collections.Concurrent;
 using System.Text;
+using Quorate.Core;
 using Quorate.Log;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Traces;
+using Quorate.Nix.Verification;
 
 namespace Quorate.Sources.Traces;
 
@@ -10,9 +13,12 @@ namespace Quorate.Sources.Traces;
 /// key has, and that there are no others; the view checks proof and values before it gives them. Thread-safe, as the view is.
 /// </summary>
 /// <param name="claimKeys">The keys that sign the builder's claims: what others signed, or is about another input, is left out and told. Null gives all entries.</param>
-public sealed class LogTraceSource(ILogView log, string name, TraceKeys? claimKeys) : ITraceSource
+public sealed class LogTraceSource(ILogView log, string name, TraceKeys? claimKeys) : ITraceSource, ITraceStandings
 {
     const int Attempts = 4;
+
+    // Where the claims stand that were given out: conditions of a trust model ask for it right after.
+    readonly ConcurrentDictionary<Sha256Digest, ulong> _places = new();
 
     public string Name => name;
 
@@ -32,6 +38,12 @@ public sealed class LogTraceSource(ILogView log, string name, TraceKeys? claimKe
             return new TraceLookup.Unavailable(e.Message);
         }
     }
+
+    /// <summary>The first entry that holds these bytes. When it was first seen, and by which witnesses, a log that is read offline does not tell.</summary>
+    public LogStanding? StandingOf(ReadOnlySpan<byte> raw) =>
+        _places.TryGetValue(Sha256Digest.HashData(raw), out var index)
+            ? new LogStanding(log.Identity.Id.ToString(), index, FirstSeen: null, Witnesses: 0, FreshAt: null)
+            : null;
 
     MapAnswer? Answer(byte[] key)
     {
@@ -74,6 +86,7 @@ public sealed class LogTraceSource(ILogView log, string name, TraceKeys? claimKe
             {
                 size += bytes.Length;
                 values.Add(bytes);
+                _places.TryAdd(digest, index);
             }
         }
         return new TraceLookup.Found([TraceObject.OfElements(values)], problems);

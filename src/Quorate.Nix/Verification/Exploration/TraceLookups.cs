@@ -99,7 +99,10 @@ sealed class TraceLookups(TraceTrust trust, IReadOnlyList<ITraceSource> sources,
         var builder = trust.TryBuilder(claim.Signer, out var known)
             ? known
             : throw new InvalidOperationException("a claim without a builder");
-        var own = sightings.Where(seen => claim.Evidence.Contains(seen.Evidence)).Select(seen => seen.Sighting).ToList();
+        var own = sightings
+            .Where(seen => claim.Evidence.Contains(seen.Evidence))
+            .Select(seen => seen.Sighting.In(builder.Keys.LogId))
+            .ToList();
         // All conditions must hold for one sighting: a log that is witnessed and another that is fresh are not one that is both.
         var counts = builder.Conditions.Count == 0 || own.Exists(s => builder.Conditions.All(c => s.Meets(c, claim.Built, now)));
         return new ExploredClaim(

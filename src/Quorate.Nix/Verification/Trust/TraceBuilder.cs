@@ -7,7 +7,11 @@ namespace Quorate.Nix.Verification;
 /// <summary>The keys by which a builder of a trust model is known.</summary>
 /// <param name="ClaimKeys">They sign claims; all of them are one builder with one vote.</param>
 /// <param name="LegacyKeys">Keys of binary caches, for which signed realisations of unresolved derivations count too.</param>
-public sealed record TraceBuilderKeys(IReadOnlyList<NixCachePublicKey> ClaimKeys, IReadOnlyList<NixCachePublicKey> LegacyKeys);
+public sealed record TraceBuilderKeys(IReadOnlyList<NixCachePublicKey> ClaimKeys, IReadOnlyList<NixCachePublicKey> LegacyKeys)
+{
+    /// <summary>The ID of the builder's log; null when it has none, or none is named. Only this log's standing counts for conditions.</summary>
+    public string? LogId { get; init; }
+}
 
 /// <summary>A builder of a trust model.</summary>
 /// <param name="Bit">Its number in sets of builders.</param>

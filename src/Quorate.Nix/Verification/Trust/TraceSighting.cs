@@ -13,6 +13,9 @@ public sealed record LogStanding(string LogId, ulong Index, DateTimeOffset? Firs
 /// <param name="Log">Null for a cache: anybody may have put the claim there.</param>
 public sealed record TraceSighting(string Source, LogStanding? Log)
 {
+    /// <summary>The same, but standing in another log than this is worth nothing: anybody may log what others signed.</summary>
+    public TraceSighting In(string? logId) => Log is null || Log.LogId == logId ? this : this with { Log = null };
+
     /// <summary>Whether a claim that was seen here may count.</summary>
     /// <param name="built">What the claim itself says about having been built by its signer; null when it cannot say.</param>
     public bool Meets(VoteCondition condition, bool? built, DateTimeOffset now) =>

@@ -6,6 +6,7 @@ using Quorate.Core;
 using Quorate.Crypto.Keys;
 using Quorate.Nix.Verification;
 using Quorate.Sources.Configuration;
+using Quorate.Trust.Rules;
 using Xunit;
 
 namespace Quorate.Tests.Nix.Verification;
@@ -145,6 +146,27 @@ public sealed partial class TraceTrustTests : IDisposable
             TestContext.Current.CancellationToken
         );
         Assert.Equal("k0", Assert.Single(trust.Builders).Name);
+    }
+
+    [Fact]
+    public void Meets_of_conditions_on_a_log_looks_at_the_builders_own_log()
+    {
+        var at = new LogStanding("own", 4, DateTimeOffset.UnixEpoch, 2, DateTimeOffset.UnixEpoch);
+        bool Meets(VoteCondition condition, string? own, bool? built = null) =>
+            new TraceSighting("source", at).In(own).Meets(condition, built, DateTimeOffset.UnixEpoch + TimeSpan.FromHours(1));
+
+        Assert.True(Meets(new VoteCondition.Logged(), "own"));
+        Assert.False(Meets(new VoteCondition.Logged(), "other"));
+        Assert.False(Meets(new VoteCondition.Logged(), null));
+        Assert.True(Meets(new VoteCondition.UntilIndex("log", "own", 5), "own"));
+        Assert.False(Meets(new VoteCondition.UntilIndex("log", "own", 4), "own"));
+        Assert.True(Meets(new VoteCondition.Witnessed(2), "own"));
+        Assert.False(Meets(new VoteCondition.Witnessed(3), "own"));
+        Assert.False(Meets(new VoteCondition.Before(DateTimeOffset.UnixEpoch), "own"));
+        Assert.True(Meets(new VoteCondition.Fresh(TimeSpan.FromHours(1)), "own"));
+        Assert.False(Meets(new VoteCondition.Fresh(TimeSpan.FromMinutes(59)), "own"));
+        Assert.True(Meets(new VoteCondition.Built(), null, built: true));
+        Assert.False(Meets(new VoteCondition.Built(), "own", built: null));
     }
 
     TraceTrust Rules(string rule, params (string Name, string Kind, int[] Keys)[] builders) =>
