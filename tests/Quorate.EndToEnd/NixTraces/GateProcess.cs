@@ -1,5 +1,3 @@
-using System.Text;
-using Quorate.Crypto;
 using Quorate.Crypto.Keys;
 using Quorate.EndToEnd.Node;
 using Quorate.EndToEnd.Programs;
@@ -25,26 +23,14 @@ sealed class GateProcess : IAsyncDisposable
 
     public string Log => _node.Program.Errors + _node.Program.Output;
 
-    /// <param name="traces">The lines of <c>gate.nix.traces</c> after the trust model, without indentation.</param>
-    public static async Task<GateProcess> StartAsync(
-        TemporaryFolder folder,
-        string upstream,
-        string rule,
-        IEnumerable<(string Builder, Ed25519PublicKey Key)> builders,
-        params string[] traces
-    )
+    /// <param name="traces">The lines of <c>gate.nix.traces</c>, without indentation.</param>
+    public static async Task<GateProcess> StartAsync(TemporaryFolder folder, string upstream, params IEnumerable<string> traces)
     {
         var cancellation = TestContext.Current.CancellationToken;
         var home = await NodeProcess.PrepareAsync(folder, "gate", "nix");
         var port = NodeProcess.FreePort();
         using var key = NixCacheSecretKey.Generate("gate-1");
         key.Write(Path.Combine(home, "gate.secret"));
-        var trust = new StringBuilder($"rule: \"{rule}\"\nbuilders:\n");
-        foreach (var (builder, claimKey) in builders)
-        {
-            trust.Append($"  {builder}: {{ keys: [\"{builder}-1:{Convert.ToBase64String(claimKey.AsSpan())}\"] }}\n");
-        }
-        await File.WriteAllTextAsync(Path.Combine(home, "traces.yaml"), trust.ToString(), cancellation);
         await File.AppendAllTextAsync(
             Path.Combine(home, "quorate.yaml"),
             $$"""
@@ -57,7 +43,6 @@ sealed class GateProcess : IAsyncDisposable
                 signing_key: gate.secret
                 upstreams: ["{{upstream}}"]
                 traces:
-                  trust: traces.yaml
                   {{string.Join("\n      ", traces)}}
             """,
             cancellation

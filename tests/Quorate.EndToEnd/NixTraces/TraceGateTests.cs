@@ -1,4 +1,4 @@
-using Quorate.Crypto;
+using Quorate.Crypto.Keys;
 using Quorate.EndToEnd.NixBuilds;
 using Quorate.EndToEnd.Programs;
 
@@ -96,28 +96,18 @@ public sealed class TraceGateTests
         async Task SetUpAsync(NixInstallation nix, bool withGraph, bool signedByBoth)
         {
             Lab = new TraceLab(nix, _folder);
-            using var amy = Ed25519PrivateKey.Generate();
-            using var ben = Ed25519PrivateKey.Generate();
-            var builders = new List<NixStore>();
-            foreach (var (name, key) in new[] { ("amy", amy), ("ben", ben) })
+            var keys = new List<NixCachePublicKey>();
+            var builder = Lab.Builder("amy");
+            foreach (var name in new[] { "ben", "amy" })
             {
-                var store = await Lab.RecordingBuilderAsync(name);
-                await Lab.BuildAsync(store, "c");
-                if (name == "amy" || signedByBoth)
-                {
-                    await TraceLab.SignAsync(store, key, _folder["traces"]);
-                }
-                builders.Add(store);
+                builder = await Lab.RecordingBuilderAsync(name);
+                await Lab.BuildAsync(builder, "c");
+                keys.Add(name == "amy" || signedByBoth ? await Lab.SignAllAsync(builder) : Lab.NewKey(name));
             }
-            Cache = await ForgedCache.MakeAsync(Lab, builders[0]);
-            string[] graph = withGraph ? [$"drvs: {builders[0].Root}/nix/store"] : [];
-            Gate = await GateProcess.StartAsync(
-                _folder,
-                Cache.Url,
-                "2 of (amy, ben)",
-                [("amy", amy.PublicKey), ("ben", ben.PublicKey)],
-                [$"sources: [\"dir:{_folder["traces"]}\"]", .. graph]
-            );
+            await Lab.TrustAsync("2 of (amy, ben)", keys);
+            Cache = await ForgedCache.MakeAsync(Lab, builder);
+            string[] graph = withGraph ? [$"drvs: {builder.Root}/nix/store"] : [];
+            Gate = await GateProcess.StartAsync(_folder, Cache.Url, [$"trust: {Lab.TrustFile}", $"sources: [\"{Lab.Traces}\"]", .. graph]);
         }
     }
 }

@@ -1,11 +1,6 @@
-using Quorate.Crypto;
+using Quorate.Crypto.Keys;
 using Quorate.EndToEnd.NixBuilds;
 using Quorate.EndToEnd.Programs;
-using Quorate.Nix;
-using Quorate.Nix.Derivations;
-using Quorate.Nix.Nar;
-using Quorate.Nix.Traces;
-using Quorate.Sources.Traces;
 using Quorate.Testing;
 
 namespace Quorate.EndToEnd.NixTraces;
@@ -37,41 +32,61 @@ sealed class TraceLab(NixInstallation nix, TemporaryFolder folder)
         return Builder(name, "post-build-hook = " + hook);
     }
 
-    /// <summary>Signs what a recording builder built and puts claims and resolved derivations into a directory that is a trace cache.</summary>
-    public static async Task SignAsync(NixStore store, Ed25519PrivateKey key, string folder)
+    /// <summary>Signs all that a recording builder built with a new claim key, which has the store's name.</summary>
+    public async Task<NixCachePublicKey> SignAllAsync(NixStore store)
     {
-        Assert.True(TraceCacheAddress.TryParse("dir:" + folder, out var address));
-        using var cache = new TraceCache(address, TimeProvider.System);
+        var name = Path.GetFileName(store.Root);
+        var key = NewKey(name);
         foreach (var line in await File.ReadAllLinesAsync(store.Root + ".built", Cancellation))
         {
-            var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            var path = StorePath.Parse(words[0]);
-            var derivation = Derivation.Parse(await File.ReadAllBytesAsync(store.Root + path, Cancellation), StorePath.DefaultStoreDir);
-            if (derivation.Inputs.IsEmpty && words.Length > 1)
-            {
-                var resolved = ResolvedDerivation.Of(derivation, DerivationPaths.NameOf(path));
-                var outputs = new List<SignedOutput>();
-                foreach (var output in derivation.Outputs)
-                {
-                    var name = DerivationPaths.OutputPathName(DerivationPaths.NameOf(path), output.Name);
-                    var built = words[1..].Select(word => StorePath.Parse(word)).Single(built => built.Name == name);
-                    var check = await ContentCheck.ScanningAsync(built, store.Root + built, ContentMethod.Nar, "sha256", [], Cancellation);
-                    outputs.Add(new SignedOutput(output.Name, built, check.NarHash));
-                }
-                var statement = new TraceStatement(
-                    resolved.Hash,
-                    TraceRegime.ContentAddressed,
-                    outputs,
-                    Built: true,
-                    UInt128.One,
-                    TraceProvenance.None
-                );
-                var element = TraceElement.Of(TraceWriter.Sign(statement, TraceFormat.Bundle, key, "unused"));
-                await cache.AddAsync(resolved.Hash, element, Cancellation);
-                await cache.AddDerivationAsync(resolved.Hash, resolved.ToAterm(), Cancellation);
-            }
+            var words = line.Split(' ', 2);
+            await SignAsync(store, words[0], words[1]);
         }
+        return key;
     }
+
+    /// <summary>Makes the claim key of a builder.</summary>
+    public NixCachePublicKey NewKey(string name)
+    {
+        using var key = NixCacheSecretKey.Generate(name + "-1");
+        key.Write(Folder[name + ".secret"]);
+        return key.PublicKey;
+    }
+
+    /// <summary>Signs one build; claim and resolved derivation go into <see cref="Traces"/>.</summary>
+    public async Task SignAsync(NixStore store, string derivation, string outputs)
+    {
+        string[] sign =
+        [
+            "nix",
+            "sign",
+            derivation,
+            "--out-paths",
+            outputs,
+            "--key",
+            store.Root + ".secret",
+            "--out",
+            Folder["traces"],
+            "--store",
+            store.Root,
+            "--nix-store",
+            Nix.Program("nix-store"),
+        ];
+        (await BuiltProgram.QuorateAsync(sign)).MustSucceed();
+    }
+
+    /// <summary>The directory that is everybody's trace cache.</summary>
+    public string Traces => "dir:" + Folder["traces"];
+
+    public string TrustFile => Folder["trust.yaml"];
+
+    /// <summary>Writes <see cref="TrustFile"/>.</summary>
+    public Task TrustAsync(string rule, params IEnumerable<NixCachePublicKey> keys) =>
+        File.WriteAllTextAsync(
+            TrustFile,
+            $"rule: \"{rule}\"\nbuilders:\n{string.Concat(keys.Select(key => $"  {key.Name[..^2]}: {{ keys: [\"{key}\"] }}\n"))}",
+            Cancellation
+        );
 
     /// <summary>A store that asks a cache first, insists on signatures, and trusts one key of nobody in particular, or the one given.</summary>
     public NixStore Consumer(string name, string cache, string trustedKey = "nobody-1:NhyyOoDEcw8LTAFlkKc1FlFOGk5XdlCKeuUHNCpQX5o=") =>

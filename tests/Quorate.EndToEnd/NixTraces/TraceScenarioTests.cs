@@ -1,0 +1,140 @@
+using System.Text.Json;
+using Quorate.Crypto.Keys;
+using Quorate.EndToEnd.NixBuilds;
+using Quorate.EndToEnd.Programs;
+
+namespace Quorate.EndToEnd.NixTraces;
+
+/// <summary>Scenarios S1, S2, S3 and S7: real builds by real Nix, signed by our signer or our hook, and verified from their whole graph.</summary>
+public sealed class TraceScenarioTests
+{
+    const int Accepted = 0;
+    const int Rejected = 2;
+
+    static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <summary>S2: builders differ in one step, and agree again on what is made of it.</summary>
+    [Fact]
+    public async Task Divergence_that_converges_is_accepted_and_reported()
+    {
+        var nix = await NixInstallation.FindAsync("sid", "2.");
+        using var folder = new TemporaryFolder();
+        var lab = new TraceLab(nix, folder);
+        await TwoBuildersAsync(lab, "top");
+
+        var (top, report) = await VerifyAsync(lab, lab.Builder("amy"), "top", lab.Traces);
+        var (noisy, _) = await VerifyAsync(lab, lab.Builder("amy"), "noisy", lab.Traces);
+
+        Assert.Equal((Accepted, Rejected), (top, noisy));
+        var divergence = Assert.Single(report.GetProperty("divergences").EnumerateArray());
+        Assert.EndsWith("-noisy.drv", divergence.GetProperty("derivation").GetString(), StringComparison.Ordinal);
+        Assert.Equal(2, divergence.GetProperty("outcomes").GetArrayLength());
+    }
+
+    /// <summary>S3: Nix 2.17 to 2.34 hash an object that refers to itself differently from those before, so that its path is another.</summary>
+    [Fact]
+    public async Task Eras_of_self_references_are_a_divergence_with_both_results()
+    {
+        var old = await NixInstallation.FindAsync("installed", "2.8");
+        var recent = await NixInstallation.FindAsync("trixie", "2.26");
+        using var folder = new TemporaryFolder();
+        var (amyLab, benLab) = (new TraceLab(old, folder), new TraceLab(recent, folder));
+        var amy = await SignedBuildsAsync(amyLab, "amy", "a", "a.dev", "b");
+        var ben = await SignedBuildsAsync(benLab, "ben", "a", "a.dev", "b");
+        await amyLab.TrustAsync("2 of (amy, ben)", amy, ben);
+
+        var (code, report) = await VerifyAsync(benLab, benLab.Builder("ben"), "b", benLab.Traces);
+
+        Assert.Equal(Rejected, code);
+        var divergence = Assert.Single(report.GetProperty("divergences").EnumerateArray());
+        Assert.EndsWith("-b.drv", divergence.GetProperty("derivation").GetString(), StringComparison.Ordinal);
+        Assert.Equal(2, divergence.GetProperty("outcomes").GetArrayLength());
+    }
+
+    /// <summary>S7: what was verified are paths; what lies there now is another question.</summary>
+    [Fact]
+    public async Task Bytes_that_were_changed_after_the_verification_are_found()
+    {
+        var nix = await NixInstallation.FindAsync("sid", "2.");
+        using var folder = new TemporaryFolder();
+        var lab = new TraceLab(nix, folder);
+        await TwoBuildersAsync(lab, "c");
+        var store = lab.Builder("ben");
+        var (built, _) = await lab.BuildAsync(store, "c");
+        string[] check = ["--check-store", "--store", store.Root, "--nix-store", nix.Program("nix-store")];
+        var (before, _) = await VerifyAsync(lab, store, "c", [lab.Traces], check);
+
+        File.SetUnixFileMode(store.Root + built, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        await File.AppendAllTextAsync(store.Root + built, "one line more\n", Cancellation);
+        File.SetUnixFileMode(store.Root + built, UnixFileMode.UserRead);
+        var (after, report) = await VerifyAsync(lab, store, "c", [lab.Traces], check);
+
+        Assert.Equal((Accepted, Rejected), (before, after));
+        Assert.Contains(built, report.GetRawText(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Two builders with stores of their own, whose builds are signed into one directory.</summary>
+    static async Task TwoBuildersAsync(TraceLab lab, string attribute)
+    {
+        var keys = new List<NixCachePublicKey>();
+        foreach (var name in new[] { "amy", "ben" })
+        {
+            var store = await lab.RecordingBuilderAsync(name);
+            await lab.BuildAsync(store, attribute);
+            keys.Add(await lab.SignAllAsync(store));
+        }
+        await lab.TrustAsync("2 of (amy, ben)", keys);
+    }
+
+    /// <summary>
+    /// Builds outputs one by one and signs the builds that Nix names as their derivers, which are resolved ones. Nix 2.8 tells its hook no outputs of
+    /// those.
+    /// </summary>
+    static async Task<NixCachePublicKey> SignedBuildsAsync(TraceLab lab, string name, params string[] attributes)
+    {
+        var key = lab.NewKey(name);
+        var store = lab.Builder(name);
+        var built = new List<(string Deriver, string Output)>();
+        foreach (var attribute in attributes)
+        {
+            var (output, _) = await lab.BuildAsync(store, attribute);
+            built.Add(((await lab.Nix.RunAsync(store, "nix-store", "-q", "--deriver", output)).MustSucceed().Output.Trim(), output));
+        }
+        foreach (var build in built.GroupBy(build => build.Deriver, build => build.Output))
+        {
+            await lab.SignAsync(store, build.Key, string.Join(' ', build));
+        }
+        return key;
+    }
+
+    static Task<(int Code, JsonElement Report)> VerifyAsync(TraceLab lab, NixStore store, string attribute, params string[] sources) =>
+        VerifyAsync(lab, store, attribute, sources, []);
+
+    static async Task<(int Code, JsonElement Report)> VerifyAsync(
+        TraceLab lab,
+        NixStore store,
+        string attribute,
+        string[] sources,
+        string[] more
+    )
+    {
+        var derivation = await lab.DerivationAsync(store, attribute);
+        string[] arguments =
+        [
+            "nix",
+            "verify",
+            derivation,
+            "--drvs",
+            store.Root + "/nix/store",
+            "--trust",
+            lab.TrustFile,
+            "--json",
+            .. sources.SelectMany(source => new[] { "--source", source }),
+            .. more,
+        ];
+        var result = await BuiltProgram.QuorateAsync(arguments);
+        Assert.True(result.Output.StartsWith('{'), result.All);
+        using var document = JsonDocument.Parse(result.Output);
+        return (result.Code, document.RootElement.Clone());
+    }
+}
