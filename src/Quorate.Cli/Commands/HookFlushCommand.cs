@@ -2,6 +2,7 @@ using System.CommandLine;
 using Quorate.Cli.Hook;
 using Quorate.Cli.Rendering;
 using Quorate.Crypto.Keys;
+using Quorate.Nix.Traces;
 using Quorate.Sources.Spool;
 
 namespace Quorate.Cli.Commands;
@@ -61,7 +62,7 @@ static class HookFlushCommand
         patience.CancelAfter(s_patience);
         var resolution = await new SpoolResolution(spool, options.NixStore, host.Clock).ResolveAsync(patience.Token);
         cancellationToken.ThrowIfCancellationRequested();
-        var signing = await SignAsync(host, spool, options, cancellationToken);
+        var (signing, traces) = await SignAsync(host, spool, options, cancellationToken);
         var problem = string.Join("; ", new[] { resolution.Problem, signing.Problem }.Where(said => !string.IsNullOrEmpty(said)));
         SpoolProgress delivery = default;
         if (spool.Waiting().Count > 0)
@@ -70,6 +71,7 @@ static class HookFlushCommand
             {
                 await using var client = host.Connect(node ?? options.Node);
                 delivery = await new HookDelivery(client, spool, options.Log).CatchUpAsync(cancellationToken);
+                await HookSigning.KeepAsync(client, traces, cancellationToken);
             }
             catch (Exception e) when (e is IOException or FormatException)
             {
@@ -79,18 +81,24 @@ static class HookFlushCommand
         return new Flushed(resolution, signing, delivery, spool.State(), problem);
     }
 
-    static async Task<SigningProgress> SignAsync(CliHost host, HookSpool spool, HookOptions options, CancellationToken cancellationToken)
+    static async Task<(SigningProgress Progress, IReadOnlyList<SignedTrace> Traces)> SignAsync(
+        CliHost host,
+        HookSpool spool,
+        HookOptions options,
+        CancellationToken cancellationToken
+    )
     {
         if (options.ClaimKey is null || spool.ToSign().Count == 0)
         {
-            return default;
+            return (default, []);
         }
         using var patience = new CancellationTokenSource(s_signingPatience, host.Clock);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
         using var key = NixCacheSecretKey.Read(options.ClaimKey, out _);
-        var progress = await new SpoolSigning(spool, options.NixStore, key, options.Log ?? "", host.Clock).SignAsync(deadline.Token);
+        var signing = new SpoolSigning(spool, options.NixStore, key, options.Log ?? "", host.Clock);
+        var progress = await signing.SignAsync(deadline.Token);
         cancellationToken.ThrowIfCancellationRequested();
-        return progress;
+        return (progress, signing.Traces);
     }
 
     static async Task PrintAsync(CliHost host, Flushed done, bool json)

@@ -44,7 +44,10 @@ sealed class SigningRun(
             await TryAsync(
                 log!,
                 async () =>
-                    await client.SubmitAsync(log!, [new SubmitEntry(trace.LogKey, trace.Element.Raw)], relayed: false, cancellationToken)
+                {
+                    await client.SubmitAsync(log!, [new SubmitEntry(trace.LogKey, trace.Element.Raw)], relayed: false, cancellationToken);
+                    await client.KeepDerivationAsync(trace.Input.ToString(), trace.Aterm, cancellationToken);
+                }
             );
         }
         foreach (var cache in caches)

@@ -32,6 +32,11 @@ public readonly record struct SigningProgress(int Signed, int Withheld, int Skip
 /// <param name="filterLog">The log under whose name hooks keep their publish filter.</param>
 public sealed class SpoolSigning(HookSpool spool, string program, NixCacheSecretKey key, string filterLog, TimeProvider clock)
 {
+    readonly List<SignedTrace> _traces = [];
+
+    /// <summary>What was signed so far, with the derivations, which no batch carries.</summary>
+    public IReadOnlyList<SignedTrace> Traces => _traces;
+
     /// <summary>Stops early, and says so as its problem, when <paramref name="deadline"/> passes.</summary>
     /// <param name="files">How many to look at, oldest first.</param>
     public async Task<SigningProgress> SignAsync(CancellationToken deadline, int files = int.MaxValue)
@@ -116,6 +121,7 @@ public sealed class SpoolSigning(HookSpool spool, string program, NixCacheSecret
             return Wait($"the spool {spool.Path} is full");
         }
         spool.Remove(name);
+        _traces.Add(trace);
         return new SigningProgress(1, 0, 0, 0, 0, "");
     }
 

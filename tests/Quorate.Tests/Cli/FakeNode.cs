@@ -77,6 +77,9 @@ sealed class FakeNode : IAsyncDisposable
             return (200, $$"""{"added":{{count}},"duplicates":0,"divergences":[],"treeSize":{{3 + count}},"logRoot":"00"}""");
         };
 
+    /// <summary>Keeps any resolved derivation.</summary>
+    public void Keeps(string input) => Answers[$"/traces/drv/{input}"] = _ => (201, "{}");
+
     public void Decides(string verdict, string testimonies = "[]", string reasons = "[]") =>
         Answers["/v1/decide"] = _ =>
             (

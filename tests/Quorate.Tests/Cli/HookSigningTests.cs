@@ -22,7 +22,9 @@ public sealed class HookSigningTests : IDisposable
     {
         var build = await BuildAsync();
         await using var node = await NodeAsync();
+        node.Keeps(build.Derivation.HashPart);
         var report = await HookAsync(build, node.Address);
+        Assert.Single(node.Requests, r => r.StartsWith($"PUT /traces/drv/{build.Derivation.HashPart}", StringComparison.Ordinal));
         Assert.Equal((1, 0, ""), (report.Signed, report.KeptToSign, report.Problem));
         var submitted = Assert.Single(node.Requests, request => request.Contains("/v1/logs/traces/submit", StringComparison.Ordinal));
         using var body = JsonDocument.Parse(submitted[submitted.IndexOf('{', StringComparison.Ordinal)..]);

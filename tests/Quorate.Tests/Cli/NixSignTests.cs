@@ -73,8 +73,10 @@ public sealed class NixSignTests : IDisposable
     {
         var build = await BuildAsync();
         await using var node = await NodeAsync("nix-trace");
+        node.Keeps(build.Derivation.HashPart);
         var (exit, text, error) = await SignAsync(build, "--log", "alice", "--node", node.Address);
         Assert.Equal((0, "", $"{build.Derivation.HashPart} alice\n"), (exit, error, text));
+        Assert.Single(node.Requests, r => r.StartsWith($"PUT /traces/drv/{build.Derivation.HashPart}", StringComparison.Ordinal));
         var request = Assert.Single(node.Requests, r => r.Contains("/submit", StringComparison.Ordinal));
         using var body = JsonDocument.Parse(request[request.IndexOf('{', StringComparison.Ordinal)..]);
         var item = body.RootElement.GetProperty("items")[0].ToString();
