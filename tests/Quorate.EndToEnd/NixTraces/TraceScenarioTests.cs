@@ -13,6 +13,33 @@ public sealed class TraceScenarioTests
 
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
+    /// <summary>S1, with the commands of the manual.</summary>
+    [Theory]
+    [InlineData("trixie", "2.26")]
+    [InlineData("sid", "2.")]
+    public async Task Builds_of_two_builders_with_hooks_verify_two_of_two_over_http(string suite, string version)
+    {
+        var nix = await NixInstallation.FindAsync(suite, version);
+        using var folder = new TemporaryFolder();
+        var lab = new TraceLab(nix, folder);
+        await using var amy = await BuilderNode.StartAsync(lab, "amy");
+        await using var ben = await BuilderNode.StartAsync(lab, "ben");
+        var (built, _) = await lab.BuildAsync(amy.Store, "c");
+        await lab.BuildAsync(ben.Store, "c");
+        await amy.FlushAsync();
+        await ben.FlushAsync();
+        await lab.TrustAsync("2 of (amy, ben)", amy.ClaimKey, ben.ClaimKey);
+
+        var (code, report) = await VerifyAsync(lab, amy.Store, "c", amy.TraceStore, ben.TraceStore);
+
+        Assert.Equal(Accepted, code);
+        Assert.Equal(built, report.GetProperty("outputs").GetProperty("out").GetString());
+        Assert.Equal(3, report.GetProperty("positions").GetArrayLength());
+        // One alone cannot meet the rule.
+        var (alone, _) = await VerifyAsync(lab, amy.Store, "c", amy.TraceStore);
+        Assert.Equal(Rejected, alone);
+    }
+
     /// <summary>S2: builders differ in one step, and agree again on what is made of it.</summary>
     [Fact]
     public async Task Divergence_that_converges_is_accepted_and_reported()

@@ -1,0 +1,103 @@
+using Quorate.Crypto.Keys;
+using Quorate.EndToEnd.NixBuilds;
+using Quorate.EndToEnd.Node;
+using Quorate.EndToEnd.Programs;
+
+namespace Quorate.EndToEnd.NixTraces;
+
+/// <summary>
+/// A builder as the manual sets it up: a node with a log of outputs and one of build traces, which it also serves as a trace store; a claim key; and
+/// the post-build hook, which signs every build.
+/// </summary>
+sealed class BuilderNode : IAsyncDisposable
+{
+    readonly NodeProcess _node;
+
+    BuilderNode(NodeProcess node, string name, string url, NixCachePublicKey claimKey, NixStore store, string hook)
+    {
+        _node = node;
+        Name = name;
+        TraceStore = url;
+        ClaimKey = claimKey;
+        Store = store;
+        Hook = hook;
+    }
+
+    public string Name { get; }
+
+    /// <summary>The address at which verifiers find its claims.</summary>
+    public string TraceStore { get; }
+
+    public NixCachePublicKey ClaimKey { get; }
+
+    /// <summary>Builds in it are claimed.</summary>
+    public NixStore Store { get; }
+
+    public string Hook { get; }
+
+    public static async Task<BuilderNode> StartAsync(TraceLab lab, string name)
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var home = Directory.CreateDirectory(lab.Folder[name + ".node"]).FullName;
+        string In(string file) => Path.Combine(home, file);
+        (await BuiltProgram.QuorateAsync("key", "new", In("node.key"))).MustSucceed();
+        (await BuiltProgram.QuorateAsync("key", "new", In("traces.key"))).MustSucceed();
+        using var claimKey = NixCacheSecretKey.Generate(name + "-1");
+        claimKey.Write(In("claims.secret"));
+        var url = $"http://127.0.0.1:{NodeProcess.FreePort()}";
+        var control = "unix://" + NodeProcess.SocketIn(home);
+        await File.WriteAllTextAsync(
+            In("quorate.yaml"),
+            $$"""
+            node:
+              state: state
+              listen: [{{url}}]
+              control: {{control}}
+            signers:
+              {{name}}: { type: ed25519, path: node.key }
+              {{name}}-traces: { type: ed25519, path: traces.key }
+            builders:
+              {{name}}: { claim_keys: ["{{claimKey.PublicKey}}"] }
+            publish:
+              - { name: {{name}}, protocol: nix, signer: {{name}} }
+              - { name: {{name}}-traces, builder: {{name}}, protocol: nix-trace, signer: {{name}}-traces }
+            """,
+            cancellation
+        );
+        var node = await NodeProcess.StartAsync(home);
+        try
+        {
+            string[] install =
+            [
+                "nix",
+                "hook",
+                "install",
+                "--publish-all",
+                "--node",
+                control,
+                "--log",
+                name,
+                "--trace-log",
+                name + "-traces",
+                "--claim-key",
+                In("claims.secret"),
+                "--nix-store",
+                lab.Nix.Program("nix-store"),
+                "--path",
+                In("hook"),
+            ];
+            (await BuiltProgram.QuorateAsync(install)).MustSucceed();
+            return new BuilderNode(node, name, url, claimKey.PublicKey, lab.Builder(name, "post-build-hook = " + In("hook")), In("hook"));
+        }
+        catch
+        {
+            await node.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Delivers what the hook could not deliver within its second.</summary>
+    public async Task FlushAsync() => (await BuiltProgram.QuorateAsync("nix", "hook", "flush", "--path", Hook)).MustSucceed();
+
+    public ValueTask DisposeAsync() => _node.DisposeAsync();
+}
