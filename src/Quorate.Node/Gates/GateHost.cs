@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Quorate.Core;
+using Quorate.Crypto;
 using Quorate.Crypto.Keys;
 using Quorate.Nix.Store;
 using Quorate.Nix.Verification;
@@ -42,6 +43,9 @@ public sealed class GateHost(
     string? traceFolder = null
 ) : IAsyncDisposable
 {
+    /// <summary>The key of this node's own witness, which the gate must not have.</summary>
+    public Ed25519PublicKey? WitnessKey { get; set; }
+
     /// <summary>What downloads under way get when the gate is taken down.</summary>
     static readonly TimeSpan s_grace = TimeSpan.FromSeconds(5);
 
@@ -65,10 +69,10 @@ public sealed class GateHost(
             return;
         }
         var key = ReadKey(section.SigningKey);
-        if (configuration.Builders.Values.FirstOrDefault(b => b.ClaimKeys.Any(k => k.Key.Equals(key.PublicKey.Key))) is { } builder)
+        if (OtherUse(key.PublicKey.Key, configuration) is { } use)
         {
             key.Dispose();
-            throw new GateException($"{section.SigningKey} is a claim key of builder '{builder.Name}'; the gate needs a key of its own");
+            throw new GateException($"{section.SigningKey} is {use}; the gate needs a key of its own");
         }
         FollowSection[] optedIn = [.. configuration.Follow.Where(follow => follow.UseUpstream && follow.Protocol == Protocol.Nix)];
         TraceTrust? trust;
@@ -120,6 +124,16 @@ public sealed class GateHost(
     }
 
     public async ValueTask DisposeAsync() => await StopAsync();
+
+    /// <summary>What else the key signs, compared by bytes: one key with two uses could make one kind of statement pass for the other.</summary>
+    string? OtherUse(Ed25519PublicKey key, NodeConfiguration configuration) =>
+        configuration.Builders.Values.FirstOrDefault(b => b.ClaimKeys.Any(k => k.Key.Equals(key))) is { } builder
+            ? $"a claim key of builder '{builder.Name}'"
+        : logs.Published.FirstOrDefault(p => p.Log.Identity.Key.Equals(key)) is { } published ? $"the key of log '{published.Section.Name}'"
+        : logs.Followed.FirstOrDefault(f => f.Identity.Key.Equals(key)) is { } followed
+            ? $"the key of a log of '{followed.Section.Builder}'"
+        : WitnessKey is { } witness && witness.Equals(key) ? "the key of the witness"
+        : null;
 
     static NixCacheSecretKey ReadKey(string path)
     {

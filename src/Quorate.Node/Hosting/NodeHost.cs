@@ -140,6 +140,7 @@ public sealed partial class NodeHost : IAsyncDisposable
         var configuration = Context.Configuration;
         _witness = configuration.Witness is { } role ? WitnessRole.Open(role, _state, _options.Time) : null;
         _logs.OwnWitness = _witness?.Witness.Key;
+        _gate.WitnessKey = _witness?.Witness.Key.Key;
         await _logs.ApplyAsync(configuration, cancellationToken);
         var caches = Caches(configuration);
         _decisions = DecisionService.Create(

@@ -82,6 +82,17 @@ public sealed class GateHostTests : IAsyncDisposable, IDecisionService
     }
 
     [Fact]
+    public async Task ApplyAsync_key_of_the_witness_is_refused_by_its_bytes()
+    {
+        using (var key = NixCacheSecretKey.Read(Path.Combine(_folder, "a.secret"), out _))
+        {
+            _host.WitnessKey = key.PublicKey.Key;
+        }
+        var error = await Assert.ThrowsAsync<GateException>(() => ApplyAsync(Section("a.secret")));
+        Assert.Contains("the witness", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task ApplyAsync_upstream_that_is_no_cache_is_refused() =>
         await Assert.ThrowsAsync<GateException>(() => ApplyAsync(Section("a.secret") with { Upstreams = [new Uri("s3://bucket")] }));
 
