@@ -13,6 +13,10 @@ namespace Quorate.Bench;
 static class NixVerifyBenchmarks
 {
     const string Hello = "/nix/store/yvixdlqwq3l5ikd0b5c3f39pxmfynwhl-hello-2.12.1.drv";
+
+    /// <summary>As many as the runtime needs until it has compiled everything for good.</summary>
+    const int WarmUps = 150;
+
     const int Large = 30_000;
     const int Huge = 100_000;
     const double MaxMegabytes = 600;
@@ -75,7 +79,7 @@ static class NixVerifyBenchmarks
             LautTrustFile.Parse(await File.ReadAllBytesAsync(trust))
         );
         var samples = new List<Sample>();
-        for (var run = -30; run < 10 * context.Runs; run++)
+        for (var run = -WarmUps; run < 10 * context.Runs; run++)
         {
             var sample = await VerifyAsync(verifier, request);
             if (run >= 0)

@@ -13,6 +13,11 @@ sealed class TraceDirectory(TimeProvider time) : ITraceStorage
     public async Task<StoredTrace?> ReadAsync(Uri name, int maxBytes, CancellationToken cancellationToken)
     {
         var path = TraceCacheAddress.LocalPath(name);
+        // Of the two layouts that are asked for one is missing as a rule, and an exception costs more than verifying the other.
+        if (!File.Exists(path))
+        {
+            return null;
+        }
         try
         {
             using var file = File.OpenHandle(path, options: FileOptions.Asynchronous);
