@@ -17,6 +17,10 @@ sealed class SyntheticClosure : IDerivationSource, ITraceSource
 {
     const int Builders = 3;
     const int Inputs = 6;
+
+    /// <summary>Steps that do not wait for each other: 30,000 are 300 deep.</summary>
+    const int Width = 100;
+
     const int TextBytes = 1500;
     const int DivergentEvery = 100;
 
@@ -31,15 +35,19 @@ sealed class SyntheticClosure : IDerivationSource, ITraceSource
         var text = Encoding.ASCII.GetBytes(new string('x', TextBytes));
         for (var i = 0; i < size; i++)
         {
-            // Everything is below the last one: each uses its predecessor.
             var inputs = new SortedSet<int>();
-            if (i > 0)
+            if (i == size - 1)
+            {
+                // Everything is below the last one.
+                inputs.UnionWith(Enumerable.Range(Math.Max(0, i - Width), Math.Min(i, Width)));
+            }
+            else if (i >= Width)
             {
                 inputs.Add(0);
-                inputs.Add(i - 1);
-                while (inputs.Count < Math.Min(i, Inputs))
+                inputs.Add(i - Width);
+                while (inputs.Count < Math.Min(Inputs, i - Width + 1))
                 {
-                    inputs.Add(random.Next(Math.Max(0, i - 2000), i));
+                    inputs.Add(random.Next(Math.Max(0, i - 2000), i - Width + 1));
                 }
             }
             made[i] = Make($"package-{i}", [.. inputs.Select(input => made[input])], text, divergent && i % DivergentEvery == 1);
