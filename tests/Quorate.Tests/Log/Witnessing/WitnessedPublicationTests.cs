@@ -22,6 +22,15 @@ public sealed class WitnessedPublicationTests : IDisposable
 
     NoteVerifierKey LogKey => NoteVerifierKey.Ed25519(Origin, _fixture.Key.PublicKey);
 
+    /// <summary>The log of this test gets one entry and publishes its checkpoint with cosignatures; then its process ends.</summary>
+    async Task PublishOneEntryAsync(int required, IReadOnlyList<FakeWitness> witnesses)
+    {
+        await using var log = await OpenLogAsync();
+        await using var publication = await PublishAsync(log, required, witnesses: witnesses);
+        await log.SubmitAsync("a", "v");
+        await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
+    }
+
     FakeWitness Witness(byte seed)
     {
         var witness = new FakeWitness(seed, LogKey, TimeProvider.System);
@@ -112,12 +121,7 @@ public sealed class WitnessedPublicationTests : IDisposable
     public async Task What_was_published_survives_a_restart_without_witnesses()
     {
         var (first, second) = (Witness(1), Witness(2));
-        await using (var log = await OpenLogAsync())
-        {
-            await using var publication = await PublishAsync(log, 2, witnesses: [first, second]);
-            await log.SubmitAsync("a", "v");
-            await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
-        }
+        await PublishOneEntryAsync(2, [first, second]);
         (first.IsDown, second.IsDown) = (true, true);
         await using var reopened = await OpenLogAsync();
         await reopened.SubmitAsync("b", "v");
@@ -131,12 +135,7 @@ public sealed class WitnessedPublicationTests : IDisposable
     public async Task Old_state_of_the_log_is_refused_when_its_own_checkpoint_knows_more()
     {
         var witness = Witness(1);
-        await using (var log = await OpenLogAsync())
-        {
-            await using var publication = await PublishAsync(log, 1, witnesses: [witness]);
-            await log.SubmitAsync("a", "v");
-            await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
-        }
+        await PublishOneEntryAsync(1, [witness]);
         await using var old = await OpenLogAsync("old");
         File.Copy(Path.Combine(Folder, WitnessedPublication.FileName), Path.Combine(_fixture.Root, "old", WitnessedPublication.FileName));
         witness.IsDown = true;
@@ -152,12 +151,7 @@ public sealed class WitnessedPublicationTests : IDisposable
     public async Task Witness_that_claims_more_than_the_log_has_refuses_the_start(bool secretive)
     {
         var witness = Witness(1);
-        await using (var log = await OpenLogAsync())
-        {
-            await using var publication = await PublishAsync(log, 1, witnesses: [witness]);
-            await log.SubmitAsync("a", "v");
-            await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
-        }
+        await PublishOneEntryAsync(1, [witness]);
         await using var old = await OpenLogAsync("old");
         witness.IsSecretive = secretive;
 
@@ -168,12 +162,7 @@ public sealed class WitnessedPublicationTests : IDisposable
     public async Task Log_that_grew_otherwise_since_an_old_backup_is_refused()
     {
         var witness = Witness(1);
-        await using (var log = await OpenLogAsync())
-        {
-            await using var publication = await PublishAsync(log, 1, witnesses: [witness]);
-            await log.SubmitAsync("a", "v");
-            await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
-        }
+        await PublishOneEntryAsync(1, [witness]);
         await using var old = await OpenLogAsync("old");
         await old.SubmitAsync("another", "entry");
         await old.SubmitAsync("and", "another");
