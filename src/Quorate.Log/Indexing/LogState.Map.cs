@@ -11,6 +11,10 @@ sealed partial class LogState : IMapLeaves
     readonly MapRule _rule;
     readonly RepeatedKeys _repeated;
 
+    // The writer's.
+    Scratch<Sha256Digest> _leaves;
+    Scratch<MapInsertion> _insertions;
+
     internal MapRule Rule => _rule;
 
     /// <summary>The root of the map over published and staged entries. Writer only.</summary>
@@ -48,9 +52,10 @@ sealed partial class LogState : IMapLeaves
     MapClaim[] Claims(ulong named) => [.. _repeated.Claims(named).Select(i => new MapClaim(Reader.ValueDigest(i), i))];
 
     /// <summary>Takes entries into tree and map, unpublished. <see cref="Place"/> must follow before anything reads them.</summary>
-    internal void Stage(ReadOnlySpan<StagedEntry> entries)
+    /// <param name="areFirsts">The caller looked all keys up: none is in the map, and none occurs twice. Saves looking again.</param>
+    internal void Stage(ReadOnlySpan<StagedEntry> entries, bool areFirsts = false)
     {
-        var leaves = new Sha256Digest[entries.Length];
+        var leaves = _leaves.Take(entries.Length);
         for (var i = 0; i < entries.Length; i++)
         {
             leaves[i] = entries[i].Leaf;
@@ -61,15 +66,14 @@ sealed partial class LogState : IMapLeaves
         }
         else
         {
-            PutFirsts(entries);
+            PutFirsts(entries, areFirsts);
         }
         Tree.AppendRange(leaves);
     }
 
-    void PutFirsts(ReadOnlySpan<StagedEntry> entries)
+    void PutFirsts(ReadOnlySpan<StagedEntry> entries, bool areFirsts)
     {
-        var insertions = new MapInsertion[entries.Length];
-        var firsts = new ulong[entries.Length];
+        var insertions = _insertions.Take(entries.Length);
         var size = Tree.Size;
         for (var i = 0; i < entries.Length; i++)
         {
@@ -77,6 +81,12 @@ sealed partial class LogState : IMapLeaves
             var index = size + (ulong)i;
             insertions[i] = new MapInsertion(entry.Path, MapEntryJson.Hash(entry.Digest, index), index);
         }
+        if (areFirsts)
+        {
+            _map.Insert(insertions);
+            return;
+        }
+        var firsts = new ulong[entries.Length];
         _map.InsertMissing(insertions, firsts);
         for (var i = 0; i < firsts.Length; i++)
         {

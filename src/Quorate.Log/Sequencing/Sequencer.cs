@@ -39,7 +39,7 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
         new($"the log takes no more submits: {failure.Message}", failure);
 
     /// <summary>Signs the head of the empty log. The map-history log starts with the empty map (Trustix).</summary>
-    internal Task CreateAsync(CancellationToken cancellationToken) => CommitAsync([], [], cancellationToken);
+    internal Task CreateAsync(CancellationToken cancellationToken) => CommitAsync([], [], areFirsts: true, cancellationToken);
 
     /// <summary>Runs until the queue is completed and empty.</summary>
     internal async Task RunAsync(ChannelReader<SubmitRequest> queue)
@@ -81,7 +81,7 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
         var isNew = batch.Entries.Count > 0;
         if (isNew)
         {
-            await CommitAsync(batch.Entries, batch.Staged, CancellationToken.None);
+            await CommitAsync(batch.Entries, batch.Staged, batch.AreFirsts, CancellationToken.None);
         }
         var head = state.Snapshot!.Head;
         foreach (var request in batch.Requests)
@@ -91,12 +91,12 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
         Published(batch, isNew);
     }
 
-    async Task CommitAsync(List<FrameEntry> entries, List<StagedEntry> staged, CancellationToken cancellationToken)
+    async Task CommitAsync(List<FrameEntry> entries, List<StagedEntry> staged, bool areFirsts, CancellationToken cancellationToken)
     {
         try
         {
             var firstIndex = state.StagedSize;
-            var (head, leaf) = MakeHead(staged);
+            var (head, leaf) = MakeHead(staged, areFirsts);
             var time = options.Time.GetUtcNow();
             var offsets = new int[entries.Count];
             var position = await FrameAppender.AppendAsync(
@@ -124,9 +124,9 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
         }
     }
 
-    (LogHead Head, Sha256Digest MapHistoryLeaf) MakeHead(List<StagedEntry> staged)
+    (LogHead Head, Sha256Digest MapHistoryLeaf) MakeHead(List<StagedEntry> staged, bool areFirsts)
     {
-        state.Stage(CollectionsMarshal.AsSpan(staged));
+        state.Stage(CollectionsMarshal.AsSpan(staged), areFirsts);
         var mapRoot = state.StagedMapRoot();
         var leaf = TreeHash.Leaf(mapRoot.AsSpan());
         state.StageMapHistory([leaf]);

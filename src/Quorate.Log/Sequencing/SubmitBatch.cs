@@ -22,9 +22,15 @@ sealed class SubmitBatch(LogState state, PublishedLogOptions options)
     readonly Dictionary<Sha256Digest, int> _inBatch = [];
     readonly Dictionary<Sha256Digest, List<int>> _furtherInBatch = [];
 
+    Scratch<Sha256Digest> _paths;
+
     internal IReadOnlyList<SubmitRequest> Requests => _requests;
     internal List<FrameEntry> Entries => _entries;
     internal List<StagedEntry> Staged => _staged;
+
+    /// <summary>No entry of the batch has a key that is logged, or that another one of the batch has.</summary>
+    internal bool AreFirsts { get; private set; } = true;
+
     internal int Items { get; private set; }
     internal long Bytes { get; private set; }
 
@@ -35,7 +41,7 @@ sealed class SubmitBatch(LogState state, PublishedLogOptions options)
         _staged.Clear();
         _inBatch.Clear();
         _furtherInBatch.Clear();
-        (Items, Bytes) = (0, 0);
+        (Items, Bytes, AreFirsts) = (0, 0, true);
     }
 
     internal void Take(SubmitRequest request)
@@ -71,7 +77,7 @@ sealed class SubmitBatch(LogState state, PublishedLogOptions options)
     /// <summary>Of each item, the first logged entry of its key: all at once, because the map is slow to ask one by one.</summary>
     ulong[] FindFirsts()
     {
-        var paths = new Sha256Digest[Items];
+        var paths = _paths.Take(Items);
         var next = 0;
         foreach (var request in _requests)
         {
@@ -140,6 +146,7 @@ sealed class SubmitBatch(LogState state, PublishedLogOptions options)
     /// <summary>Adds an item whose key is logged, or in the batch.</summary>
     void AppendFurther(SubmitRequest request, in PreparedItem item)
     {
+        AreFirsts = false;
         if (!_inBatch.TryAdd(item.Path, _staged.Count))
         {
             ref var further = ref CollectionsMarshal.GetValueRefOrAddDefault(_furtherInBatch, item.Path, out _);
