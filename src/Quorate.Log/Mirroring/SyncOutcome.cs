@@ -52,7 +52,7 @@ public sealed record MirroredLogOptions
     public HistoryWindow History { get; init; } = HistoryWindow.Default;
 
     /// <inheritdoc cref="PublishedLogOptions.ImageAfterEntries"/>
-    public ulong ImageAfterEntries { get; init; } = 100_000;
+    public ulong ImageAfterEntries { get; init; } = 400_000;
 
     /// <summary>Values fetched at a time.</summary>
     public int ValueConcurrency { get; init; } = 16;

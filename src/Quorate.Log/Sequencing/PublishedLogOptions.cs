@@ -77,9 +77,9 @@ public sealed record PublishedLogOptions
 
     /// <summary>
     /// Entries, or a quarter of the log where that is more, after which the state image is written again: as many are replayed, at most, when the
-    /// log is opened after a kill.
+    /// log is opened after a kill. Replaying them takes about a second and a half; an image of a log of a million costs as much CPU time as adding 40,000 entries.
     /// </summary>
-    public ulong ImageAfterEntries { get; init; } = 100_000;
+    public ulong ImageAfterEntries { get; init; } = 400_000;
 
     /// <summary>By what the log's own files reach the disk.</summary>
     public WriteAheadDisk Disk { get; init; } = WriteAheadDisk.Real;
