@@ -80,8 +80,12 @@ sealed class Listener : IAsyncDisposable
         string[] ownSockets = [.. options.Addresses.Where(a => descriptors[a] is null).Select(a => a.SocketPath).OfType<string>()];
         builder.WebHost.UseKestrelCore();
         // Handlers never block, so they may run where the bytes were read, and answers be sent where they were written: two changes of thread
-        // less for each request.
-        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
+        // less for each request. A connection keeps its buffer (4 KiB) while it waits, which saves a system call for each request.
+        builder.WebHost.UseSockets(sockets =>
+        {
+            sockets.UnsafePreferInlineScheduling = true;
+            sockets.WaitForDataBeforeAllocatingBuffer = false;
+        });
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             Limit(kestrel.Limits, options);
