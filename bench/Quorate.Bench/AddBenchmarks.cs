@@ -21,7 +21,10 @@ static class AddBenchmarks
             100_000,
             HigherIsBetter: true,
             MeasureAsync
-        );
+        )
+        {
+            CpuBar = 8,
+        };
     }
 
     static async Task<IReadOnlyList<Sample>> MeasureAsync(BenchContext context)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Quorate.Bench;
 
@@ -75,6 +76,7 @@ namespace Quorate.Bench
             report.WriteLine(MachineLine.Describe());
             report.WriteLine(Row.Header);
             var lines = new List<string>();
+            var began = Stopwatch.GetTimestamp();
             using var workspace = new Workspace(keep);
             foreach (var benchmark in chosen)
             {
@@ -88,6 +90,8 @@ namespace Quorate.Bench
                 }
                 lines.Add(row.ToJson(benchmark.Name, calibration));
             }
+            var took = Stopwatch.GetElapsedTime(began).ToString(@"h\:mm\:ss", CultureInfo.InvariantCulture);
+            report.WriteLine($"{chosen.Count} rows in {took}");
             if (json)
             {
                 lines.ForEach(Console.WriteLine);
