@@ -69,11 +69,26 @@ public static class DurableFile
             }
             move(temporary, target);
         }
+        catch (Exception e) when (e is UnauthorizedAccessException || e.Message.Contains(temporary, StringComparison.Ordinal))
+        {
+            Discard(temporary);
+            // Whoever reads the message knows the file, and not the name that it had for a moment.
+            throw new IOException(e.Message.Replace(temporary, target, StringComparison.Ordinal), e);
+        }
         catch
         {
-            File.Delete(temporary);
+            Discard(temporary);
             throw;
         }
         FlushDirectory(directory);
+    }
+
+    // What failed first is what there is to tell: where nothing was made, nothing may fail for being gone.
+    static void Discard(string temporary)
+    {
+        if (File.Exists(temporary))
+        {
+            File.Delete(temporary);
+        }
     }
 }

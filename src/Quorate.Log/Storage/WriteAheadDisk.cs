@@ -12,24 +12,10 @@ public class WriteAheadDisk
     public static WriteAheadDisk Real { get; } = new();
 
     /// <summary>Opens a file, or creates it for its owner alone. Its name is durable after <see cref="DirectorySync"/>.</summary>
-    public virtual SafeFileHandle Open(string path, FileMode mode, FileAccess access)
-    {
-        if (access == FileAccess.Read)
-        {
-            return File.OpenHandle(path, mode, access, FileShare.ReadWrite);
-        }
-        var file = File.OpenHandle(path, mode, access, FileShare.Read);
-        try
-        {
-            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            return file;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
+    public virtual SafeFileHandle Open(string path, FileMode mode, FileAccess access) =>
+        Permitted(() =>
+            access == FileAccess.Read ? File.OpenHandle(path, mode, access, FileShare.ReadWrite) : OpenOwned(path, mode, access)
+        );
 
     public virtual long Length(SafeFileHandle file, string path) => RandomAccess.GetLength(file);
 
@@ -56,14 +42,52 @@ public class WriteAheadDisk
 
     /// <summary>Creates a folder for its owner alone; its name is durable after <see cref="DirectorySync"/> of its parent.</summary>
     public virtual void CreateDirectory(string path) =>
-        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Permitted(() => Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
 
     /// <summary>Removes a file; its name is durably gone after <see cref="DirectorySync"/>.</summary>
-    public virtual void Delete(string path) => File.Delete(path);
+    public virtual void Delete(string path) =>
+        Permitted(() =>
+        {
+            File.Delete(path);
+            return true;
+        });
 
     /// <summary>Renames a file over whatever is there.</summary>
-    public virtual void Move(string from, string to) => File.Move(from, to, overwrite: true);
+    public virtual void Move(string from, string to) =>
+        Permitted(() =>
+        {
+            File.Move(from, to, overwrite: true);
+            return true;
+        });
 
     /// <summary>Returns when the names in a directory are durable (<c>fsync</c>).</summary>
     public virtual void DirectorySync(string directory) => DurableFile.FlushDirectory(directory);
+
+    static SafeFileHandle OpenOwned(string path, FileMode mode, FileAccess access)
+    {
+        var file = File.OpenHandle(path, mode, access, FileShare.Read);
+        try
+        {
+            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>.NET has an exception of its own for what the system forbids. A file that may not be touched is a disk that failed, like any other.</summary>
+    static T Permitted<T>(Func<T> call)
+    {
+        try
+        {
+            return call();
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(e.Message, e);
+        }
+    }
 }

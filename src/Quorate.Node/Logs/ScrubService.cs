@@ -131,7 +131,7 @@ sealed partial class ScrubService(
         {
             // The first start.
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             NoTimes(FileName, e.Message);
         }

@@ -39,6 +39,17 @@ public sealed class DurableFileTests : IDisposable
         Assert.Equal(DurableFile.Private, File.GetUnixFileMode(PathOf("f")));
     }
 
+    [Theory]
+    [InlineData("/proc/quorate")]
+    [InlineData("/proc/nowhere/quorate")]
+    public void Replace_where_nothing_may_be_written_is_an_io_error_that_names_the_file(string path)
+    {
+        // Nobody may create files there, not even root.
+        var error = Assert.Throws<IOException>(() => DurableFile.Replace(path, "new"u8));
+        Assert.Contains(path, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(".tmp", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Create_of_a_new_file_has_the_content_and_mode()
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text;
 using FsCheck;
@@ -295,6 +296,23 @@ public sealed class StateImageTests : IDisposable
     }
 
     /// <summary>A closed log whose image covers all of it.</summary>
+    [Fact]
+    public async Task Image_that_may_not_be_written_is_told_of_and_the_log_closes_all_the_same()
+    {
+        var told = new ConcurrentQueue<IOException>();
+        await using (var log = await _fixture.OpenAsync(o => o with { ImageAfterEntries = 1 }))
+        {
+            log.ImageFailed += (_, e) => told.Enqueue(e);
+            // The system forbids to write to it, which .NET tells by an exception of its own.
+            Directory.CreateDirectory(Image + ".new");
+            await SubmitAsync(log, 0, Items);
+        }
+        Assert.Contains(told, e => e.Message.Contains("state.img.new", StringComparison.Ordinal));
+        Directory.Delete(Image + ".new");
+        await using var reopened = await OpenAsync();
+        await CheckAsync(reopened);
+    }
+
     async Task FillAsync()
     {
         await using var log = await _fixture.OpenAsync(o => o with { ImageAfterEntries = 1 });
