@@ -130,12 +130,12 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
             {
                 return;
             }
-            catch (Exception e) when (e is IOException or LogRolledBackException)
+            catch (Exception e)
             {
-                // The disk is full, the database away, or worse. What is out stays out.
-                _faults = [$"the checkpoint cannot be kept: {e.Message}"];
+                // The edge of the task. The disk is full, the database away, or worse: what is out stays out, and whoever looks is told why.
+                _faults = [$"the checkpoint cannot be published: {e.Message}"];
                 _options.RoundEnded?.Invoke(new CosignatureRound([], _faults, null));
-                pause = _keeper.IsShared ? Min(pause * 2, s_longestPause) : s_longestPause;
+                pause = Min(pause * 2, s_longestPause);
             }
         }
     }

@@ -103,6 +103,25 @@ public sealed class WitnessedPublicationTests : IDisposable
     }
 
     [Fact]
+    public async Task Round_that_fails_for_reasons_of_its_own_is_told_of_and_publishing_goes_on()
+    {
+        await using var log = await OpenLogAsync();
+        var witness = Witness(1);
+        await using var publication = await PublishAsync(log, 1, witnesses: [witness]);
+        var faults = new List<string>();
+        witness.OnAdd = _ =>
+        {
+            faults.AddRange(publication.Faults);
+            return faults.Count > 0 ? throw new WitnessException("enough seen") : throw new InvalidOperationException("a bug");
+        };
+        await log.SubmitAsync("a", "v");
+        await UntilAsync(() => faults.Count > 0);
+        witness.OnAdd = null;
+        await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
+        Assert.Contains(faults, f => f.Contains("a bug", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Witness_that_does_not_count_meets_no_quorum()
     {
         await using var log = await OpenLogAsync();
