@@ -82,7 +82,7 @@ static class LogAuditCommand
                     Reached = file is null ? null : file.Reached,
                     Progress = meter.Show,
                 };
-                AuditOutcome outcome;
+                AuditOutcome? outcome = null;
                 try
                 {
                     outcome = await new LogAudit(http ?? (ITileSource)new DirectoryTileSource(Folder(place)), options).RunAsync(
@@ -92,12 +92,31 @@ static class LogAuditCommand
                 finally
                 {
                     meter.Done();
-                    file?.Save();
+                    if (outcome is null)
+                    {
+                        file?.Save();
+                    }
                 }
-                return await ReportAsync(host, outcome, parse.GetValue(json));
+                var status = await ReportAsync(host, outcome, parse.GetValue(json));
+                return file is null ? status : await KeepAsync(host, file, status);
             }
         );
         return command;
+    }
+
+    /// <summary>What was found stands, whether or not it can be noted where it was to be.</summary>
+    static async Task<int> KeepAsync(CliHost host, StateFile file, int status)
+    {
+        try
+        {
+            file.Save();
+            return status;
+        }
+        catch (IOException e)
+        {
+            await host.Error.WriteLineAsync($"quorate: how far the audit came is not noted: {e.Message}");
+            return status == ExitCode.Ok ? ExitCode.Error : status;
+        }
     }
 
     /// <summary>The key and the log's ID, which is in its address or origin, tell the protocol.</summary>
@@ -201,7 +220,7 @@ static class LogAuditCommand
     sealed class StateFile(string path)
     {
         AuditState? _last;
-        long _saved = Stopwatch.GetTimestamp();
+        long? _saved;
 
         internal AuditState? Read(NoteVerifierKey key)
         {
@@ -219,7 +238,7 @@ static class LogAuditCommand
         internal void Reached(AuditState state)
         {
             _last = state;
-            if (Stopwatch.GetElapsedTime(_saved) >= s_saveEvery)
+            if (_saved is not { } saved || Stopwatch.GetElapsedTime(saved) >= s_saveEvery)
             {
                 Save();
             }

@@ -20,10 +20,10 @@ public sealed record AuditOptions
     /// <summary>What an earlier audit of the same log reached; null to begin at the first entry.</summary>
     public AuditState? From { get; init; }
 
-    /// <summary>Called with what was reached, from time to time and at the end; the calls do not overlap.</summary>
+    /// <summary>Called with what was reached: at the beginning, from time to time, and at the end; the calls do not overlap.</summary>
     public Action<AuditState>? Reached { get; init; }
 
-    /// <summary>Entries checked, and entries altogether.</summary>
+    /// <summary>Called with the entries checked and the entries altogether, after each tile; the calls do not overlap.</summary>
     public Action<ulong, ulong>? Progress { get; init; }
 }
 

@@ -11,8 +11,8 @@ namespace Quorate.Log.Auditing;
 /// </summary>
 public sealed class LogAudit(ITileSource source, AuditOptions options)
 {
-    /// <summary>Tiles that are in memory at once, with their 256 hashes each.</summary>
-    const int Window = 1024;
+    /// <summary>Tiles that are in memory at once, with their 256 hashes each; an audit that is interrupted repeats no more than these.</summary>
+    const int Window = 256;
 
     readonly List<(int Level, ulong Index, Sha256Digest[] Hashes)> _higher = [];
     Checkpoint _checkpoint = null!;
@@ -26,6 +26,9 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
     ReadOnlyMemory<Sha256Digest> _edge;
     TileWorker[] _workers = [];
     ulong _start;
+
+    readonly Lock _showing = new();
+    ulong _shown;
 
     /// <exception cref="TileSourceException">The source failed: nothing is known.</exception>
     /// <exception cref="ArgumentException">The state is another log's.</exception>
@@ -46,6 +49,9 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
             using var map = options.Map is { } rule ? new MapAudit(rule) : null;
             _map = map;
             _workers = [.. Enumerable.Range(0, Math.Max(1, options.Workers)).Select(_ => new TileWorker(source, _heads is not null))];
+            _shown = _start;
+            // Before the work: whoever cannot keep what is reached should know it now.
+            options.Reached?.Invoke(AuditState.Of(options.Key.ToString(), _audited, _tower));
             await RunWindowsAsync(cancellationToken);
             options.Reached?.Invoke(AuditState.Of(options.Key.ToString(), _checkpoint, _tower));
             return new AuditOutcome.Sound(
@@ -136,7 +142,6 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
                 await TakeAsync(first + (ulong)i, leaves.AsMemory(i * TileNumber.FullWidth), cancellationToken);
             }
             options.Reached?.Invoke(AuditState.Of(options.Key.ToString(), _audited, _tower));
-            options.Progress?.Invoke(Math.Min((first + (ulong)count) * TileNumber.FullWidth, _checkpoint.Size), _checkpoint.Size);
         }
         // Sizes that no tile was read for: of the empty log, and of one that did not grow since it was audited.
         await CheckSizesAsync(_tower.Tiles * TileNumber.FullWidth, _edge, cancellationToken);
@@ -165,6 +170,7 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
                 {
                     var mine = leaves.AsMemory(i * TileNumber.FullWidth, number.Width);
                     await worker.CheckAsync(number, mine, Noting(number), cancellationToken);
+                    Show(number.Width);
                 }
                 catch (BadObjectException e)
                 {
@@ -176,6 +182,17 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
                         }
                     }
                 }
+            }
+        }
+    }
+
+    void Show(int entries)
+    {
+        if (options.Progress is { } progress)
+        {
+            lock (_showing)
+            {
+                progress(_shown += (ulong)entries, _checkpoint.Size);
             }
         }
     }

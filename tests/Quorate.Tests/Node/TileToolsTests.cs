@@ -59,6 +59,15 @@ public sealed class TileToolsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Audit_whose_state_file_cannot_be_written_says_so_and_names_the_file()
+    {
+        var (status, _, error) = await RunAsync("log", "audit", _url, "--key", _key, "--state", "/proc/nowhere/audit-state");
+        Assert.Equal(1, status);
+        Assert.Contains("/proc/nowhere/audit-state", error, StringComparison.Ordinal);
+        Assert.DoesNotContain(".tmp", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Audit_with_another_key_of_the_same_name_is_bad()
     {
         using var other = Quorate.Crypto.Ed25519PrivateKey.Generate();

@@ -89,10 +89,44 @@ public sealed class LogAuditTests : IDisposable
         await using var log = await GrowAsync(3000);
         using var stop = new CancellationTokenSource();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            new LogAudit(_source, Options(log) with { Reached = s => state = s, Progress = (_, _) => stop.Cancel() }).RunAsync(stop.Token)
+            new LogAudit(_source, Options(log) with { Reached = StopOnceSomethingIs }).RunAsync(stop.Token)
         );
-        Assert.NotNull(state);
+        Assert.Equal(11UL, state!.Tower.Tiles);
         Assert.IsType<AuditOutcome.Sound>(await AuditAsync(log, o => o with { From = state }));
+
+        void StopOnceSomethingIs(AuditState reached)
+        {
+            state = reached;
+            if (reached.Tower.Tiles > 0)
+            {
+                stop.Cancel();
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Progress_is_told_after_every_tile_up_to_the_whole_log_also_of_an_audit_that_goes_on()
+    {
+        AuditState? state = null;
+        var told = new List<ulong>();
+        await using var log = await GrowAsync(700);
+        await AuditAsync(log, o => o with { Reached = s => state = s, Progress = (done, _) => told.Add(done) });
+        Assert.Equal([700UL], told.TakeLast(1));
+        Assert.Equal(3, told.Count);
+        await AppendAsync(log, 100);
+        told.Clear();
+        await AuditAsync(log, o => o with { From = state, Progress = (done, _) => told.Add(done) });
+        Assert.Equal([800UL], told.TakeLast(1));
+        Assert.True(told[0] > 512, $"{told[0]}");
+    }
+
+    [Fact]
+    public async Task Place_that_cannot_be_written_is_found_before_the_work_begins()
+    {
+        await using var log = await GrowAsync(700);
+        _source.Reads = 0;
+        await Assert.ThrowsAsync<IOException>(() => AuditAsync(log, o => o with { Reached = _ => throw new IOException("full") }));
+        Assert.InRange(_source.Reads, 1, 3);
     }
 
     [Fact]
