@@ -37,7 +37,8 @@ static class LogProofCommands
             output,
         };
         command.Teach(
-            "The file proves the first value of the key, the builder's vote, offline and to anybody: see `quorate log verify-proof`.",
+            "The file proves to anybody, offline, that the log holds the entry that the node names as the key's first: see\n"
+                + "`quorate log verify-proof`. That no entry of the key came before, it does not show: a node that mirrors the log does.",
             "quorate log prove /nix/store/…-hello-2.12 -o hello.tlog-proof",
             "quorate log prove KEY --url https://log.example/logs/1f0c…"
         );

@@ -29,7 +29,8 @@ sealed record NodeArguments(string Configuration, bool CheckConfiguration, bool 
 
         A running node re-reads its configuration on SIGHUP (systemctl reload quorated). A file
         with errors changes nothing: the errors are logged and the old configuration stays.
-        Exit status: 0 after an orderly end, 1 when the node could not start or the check failed.
+        Exit status: 0 after an orderly end, 1 when the node could not start or the check failed,
+        74 when the disk under a log of its own failed: started again, it reads what is there.
 
         Manual: docs/quorated.md, docs/configuration.md, docs/operations.md
 
