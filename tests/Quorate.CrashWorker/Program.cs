@@ -6,11 +6,12 @@ using Quorate.CrashWorker;
 using Quorate.Crypto;
 using Quorate.Log;
 
-// usage: Quorate.CrashWorker STATE-FOLDER SIGNED-FOLDER SEED
+// usage: Quorate.CrashWorker STATE-FOLDER SIGNED-FOLDER PROTOCOL SEED
 // Opens a published log and a mirror of it, writes as fast as it can until it is killed, and says on standard output what it told its submitters.
-var seed = int.Parse(args[2], CultureInfo.InvariantCulture);
+var protocol = Protocol.TryFind(args[2], out var found) ? found : throw new ArgumentException($"unknown protocol {args[2]}");
+var seed = int.Parse(args[3], CultureInfo.InvariantCulture);
 using var key = Ed25519PrivateKey.FromSeed(Sha256Digest.HashData("crash harness"u8).AsSpan());
-var identity = new LogIdentity(Protocol.Test, key.PublicKey);
+var identity = new LogIdentity(protocol, key.PublicKey);
 using var state = StateDirectory.Open(args[0]);
 await using var log = await PublishedLog.OpenAsync(
     new PublishedLogOptions
@@ -52,7 +53,7 @@ async Task SubmitAsync(int submitter)
         var names = new string[items.Length];
         for (var i = 0; i < items.Length; i++)
         {
-            // One key in twenty is an old one with another value: a self-divergence.
+            // One key in twenty is an old one with another value: a self-divergence, or where all claims count a further claim.
             var again = call > 0 && random.Next(20) == 0;
             var name = string.Create(CultureInfo.InvariantCulture, $"{seed}/{submitter}/{(again ? random.Next(call) : call)}/{i}");
             var value = string.Create(CultureInfo.InvariantCulture, $"{(again ? call : 0)}:{name}") + new string('v', random.Next(1500));

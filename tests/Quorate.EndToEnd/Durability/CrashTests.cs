@@ -9,8 +9,9 @@ using Quorate.Log;
 namespace Quorate.EndToEnd.Durability;
 
 /// <summary>
-/// A process that writes a log, and a mirror of it, is killed at a random moment, again and again. After every round the files pass the full check, and
-/// nothing that the process ever told anybody is missing or contradicted. QUORATE_CRASH_SEED repeats a run as far as the machine allows.
+/// A process that writes a log, and a mirror of it, is killed at a random moment, again and again: in turn over a log whose map holds the first value of a key,
+/// and one whose map holds all its claims. After every round the files pass the full check, and nothing that the process ever told anybody is missing or
+/// contradicted. QUORATE_CRASH_SEED repeats a run as far as the machine allows.
 /// </summary>
 public sealed class CrashTests
 {
@@ -19,6 +20,8 @@ public sealed class CrashTests
 
     /// <summary>Milliseconds, half of the time from the process's start, so that kills fall into opening and recovering, else from its first words.</summary>
     const int LongestLife = 500;
+
+    static readonly Protocol[] s_protocols = [Protocol.Test, Protocol.NixTrace];
 
     static int Rounds => Environment.GetEnvironmentVariable("QUORATE_LONG_TESTS") == "1" ? 500 : 40;
 
@@ -32,25 +35,31 @@ public sealed class CrashTests
         var random = new Random(seed);
         var (heads, entries) = (0L, 0L);
         var started = Stopwatch.GetTimestamp();
-        for (var first = 0; first < Rounds; first += RoundsPerLog)
+        for (var first = 0; first < Rounds; first += RoundsPerLog * s_protocols.Length)
         {
             using var folder = new TemporaryFolder();
-            var witness = new CrashWitness(Identity());
-            for (var round = first; round < Math.Min(first + RoundsPerLog, Rounds); round++)
+            CrashWitness[] witnesses = [.. s_protocols.Select(p => new CrashWitness(Identity(p)))];
+            var end = Math.Min(first + RoundsPerLog * s_protocols.Length, Rounds);
+            for (var round = first; round < end; round++)
             {
+                var witness = witnesses[round % witnesses.Length];
+                var state = folder[witness.Protocol.Name];
                 try
                 {
-                    await RunAsync(folder, round, random.Next(LongestLife), afterOpening: round % 2 == 0, witness);
-                    witness.CheckFolders(folder["state"]);
+                    await RunAsync(state, round, random.Next(LongestLife), afterOpening: round / witnesses.Length % 2 == 0, witness);
+                    witness.CheckFolders(state);
                 }
                 catch (Exception e)
                 {
-                    throw new InvalidOperationException($"QUORATE_CRASH_SEED={seed}, round {round}: {e.Message}", e);
+                    throw new InvalidOperationException(
+                        $"QUORATE_CRASH_SEED={seed}, round {round} ({witness.Protocol.Name}): {e.Message}",
+                        e
+                    );
                 }
             }
-            heads += witness.Heads;
-            entries += witness.Entries;
-            Report(first + RoundsPerLog, heads, entries, started);
+            heads += witnesses.Sum(w => w.Heads);
+            entries += witnesses.Sum(w => w.Entries);
+            Report(end, heads, entries, started);
         }
         // Kills that all came before the first acknowledgement would show nothing.
         Assert.True(heads > Rounds && entries > Rounds, $"only {heads} heads and {entries} entries in {Rounds} rounds");
@@ -64,17 +73,17 @@ public sealed class CrashTests
             $"{rounds} of {Rounds} kills, {heads} heads and {entries} entries acknowledged, {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s"
         );
         TestContext.Current.SendDiagnosticMessage(line);
-        if (Rounds > RoundsPerLog * 2)
+        if (Rounds > RoundsPerLog * s_protocols.Length)
         {
             Console.Error.WriteLine(line);
         }
     }
 
-    static async Task RunAsync(TemporaryFolder folder, int round, int life, bool afterOpening, CrashWitness witness)
+    static async Task RunAsync(string state, int round, int life, bool afterOpening, CrashWitness witness)
     {
         var start = new ProcessStartInfo(
             "dotnet",
-            [BuiltProgram.CrashWorkerDll, folder["state"], folder["signed"], round.ToString(CultureInfo.InvariantCulture)]
+            [BuiltProgram.CrashWorkerDll, state, state + "-signed", witness.Protocol.Name, round.ToString(CultureInfo.InvariantCulture)]
         )
         {
             RedirectStandardOutput = true,
@@ -109,9 +118,9 @@ public sealed class CrashTests
         return said.ToString();
     }
 
-    static LogIdentity Identity()
+    static LogIdentity Identity(Protocol protocol)
     {
         using var key = Ed25519PrivateKey.FromSeed(Sha256Digest.HashData("crash harness"u8).AsSpan());
-        return new LogIdentity(Protocol.Test, key.PublicKey);
+        return new LogIdentity(protocol, key.PublicKey);
     }
 }

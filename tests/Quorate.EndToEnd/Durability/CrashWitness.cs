@@ -2,8 +2,6 @@ using System.Globalization;
 using Quorate.Core;
 using Quorate.Core.Encodings;
 using Quorate.Log;
-using Quorate.Log.Checking;
-using Quorate.Log.Storage;
 
 namespace Quorate.EndToEnd.Durability;
 
@@ -14,6 +12,8 @@ sealed class CrashWitness(LogIdentity identity)
     readonly Dictionary<ulong, LogHead> _published = [];
     readonly Dictionary<ulong, LogHead> _mirrored = [];
     readonly HashSet<string> _entries = new(StringComparer.Ordinal);
+
+    public Protocol Protocol => identity.Protocol;
 
     public int Heads => _published.Count;
 
@@ -45,41 +45,13 @@ sealed class CrashWitness(LogIdentity identity)
     {
         var published = Path.Combine(state, "logs", identity.Id.Text);
         var mirror = Path.Combine(state, "mirrors", identity.Id.Text);
-        var (heads, entries) = CheckFolder(published);
-        Assert.All(_published.Values, head => Assert.Equal(head, heads.GetValueOrDefault(head.MhTreeSize)));
-        Assert.Empty(_entries.Where(e => !entries.Contains(e)).Take(5));
-        var (mirroredHeads, mirroredEntries) = CheckFolder(mirror);
-        Assert.All(_mirrored.Values, head => Assert.Equal(head, mirroredHeads.GetValueOrDefault(head.MhTreeSize)));
+        var log = KilledFolder.Check(published, identity);
+        Assert.All(_published.Values, head => Assert.Equal(head, log.Heads.GetValueOrDefault(head.MhTreeSize)));
+        Assert.Empty(_entries.Where(e => !log.Entries.Contains(e)).Take(5));
+        var copy = KilledFolder.Check(mirror, identity);
+        Assert.All(_mirrored.Values, head => Assert.Equal(head, copy.Heads.GetValueOrDefault(head.MhTreeSize)));
         // Whatever a mirror verified was signed, so it was durable before.
-        Assert.All(mirroredHeads.Values, head => Assert.Equal(heads.GetValueOrDefault(head.MhTreeSize), head));
-        Assert.Empty(mirroredEntries.Where(e => !entries.Contains(e)).Take(5));
-    }
-
-    (Dictionary<ulong, LogHead> Heads, HashSet<string> Entries) CheckFolder(string folder)
-    {
-        var heads = new Dictionary<ulong, LogHead>();
-        var entries = new HashSet<string>(StringComparer.Ordinal);
-        // A worker that was killed at once may not have made it.
-        if (!Directory.Exists(folder))
-        {
-            return (heads, entries);
-        }
-        var report = LogChecker.Run(folder, identity, WriteAheadDisk.Real, null, TestContext.Current.CancellationToken);
-        Assert.True(report.IsIntact, string.Join('\n', report.Damage));
-        using var scan = FrameScan.Open(folder, identity.Id.ToDigest(), WriteAheadDisk.Real);
-        foreach (var stored in scan.Frames())
-        {
-            Assert.True(LogFrame.TryRead(stored.Payload, out var frame, out var error), error);
-            foreach (var item in frame!)
-            {
-                entries.Add($"{System.Text.Encoding.UTF8.GetString(item.Key.Span)}={item.Record.Digest}");
-            }
-            if (frame.Head is { } head)
-            {
-                heads.Add(head.MhTreeSize, head);
-            }
-        }
-        return (heads, entries);
+        log.AssertHolds(copy);
     }
 
     static LogHead Parse(string[] words)
