@@ -13,52 +13,34 @@ namespace Quorate.Log;
 /// A log of which this node is the only writer. Submitters hash their items and queue them; one sequencer turns whatever waits into a batch, signs
 /// a head over it and makes both durable with one sync. Only then does anyone see the head.
 /// </summary>
-public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAsyncDisposable
+public sealed class PublishedLog : SigningLog
 {
     readonly PublishedLogOptions _options;
-    readonly Ed25519PrivateKey _key;
     readonly Channel<SubmitRequest> _queue;
     readonly Sequencer _sequencer;
-    SignedState? _signed;
     Task _running = Task.CompletedTask;
     ulong _selfDivergences;
     bool _disposed;
 
     PublishedLog(PublishedLogOptions options, Ed25519PrivateKey key, ILogStorage storage)
-        : base(options.Identity, storage, options.History, options.ImageAfterEntries, options.Time, isMirror: false)
+        : base(options, key, storage)
     {
-        VerifierKey = NoteVerifierKey.Ed25519(options.Origin!, key.PublicKey);
-        _key = key;
         _options = options;
         WitnessedCheckpoint = new CheckpointFile(options.Folder);
         _queue = Channel.CreateBounded<SubmitRequest>(
             new BoundedChannelOptions(options.MaxQueuedSubmits) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait }
         );
-        _sequencer = new Sequencer(State, storage, options, key) { Published = OnPublished, Stopped = e => Failed?.Invoke(this, e) };
+        _sequencer = new Sequencer(State, storage, options, key) { Published = OnPublished, Stopped = RaiseFailed };
     }
-
-    /// <summary>
-    /// Raised once, when the storage failed, by the sequencer, which must not be kept waiting: the log takes no more submits until it is opened again, because
-    /// nobody knows what the disk holds.
-    /// </summary>
-    public event Action<IPublishedLog, LogStorageException>? Failed;
 
     /// <summary>Raised for every self-divergence once it is durable (or dropped), on an arbitrary thread.</summary>
     public event Action<IPublishedLog, SelfDivergence>? Diverged;
 
-    public new LogHead Head => base.Head!;
-
-    /// <inheritdoc/>
-    public string Origin => VerifierKey.Name;
-
-    /// <inheritdoc/>
-    public NoteVerifierKey VerifierKey { get; }
-
     /// <summary>Self-divergences since the log was opened.</summary>
     public ulong SelfDivergences => Volatile.Read(ref _selfDivergences);
 
-    /// <summary>Why the log takes no more submits; null while it does.</summary>
-    public LogStorageException? Failure => _sequencer.Failure;
+    /// <inheritdoc/>
+    public override LogStorageException? Failure => _sequencer.Failure;
 
     /// <summary>Opens the log in its folder, or creates it there with a signed empty head. The caller holds the state directory's lock.</summary>
     /// <param name="key">Must stay undisposed as long as the log is open; it is not disposed with it.</param>
@@ -85,48 +67,24 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
     )
     {
         PublishedLog? log = null;
-        SignedState? signed = null;
         try
         {
             CheckKey(options, key);
             options.Validate();
             log = new PublishedLog(options with { Origin = LogOrigin.Establish(options, storage.Folder) }, key, storage);
-            signed = options.SignedState is { } folder
-                ? SignedState.Open(folder, options.Identity, WriteAheadDisk.Real, options.Time)
-                : null;
-            // Hashing a large log takes a while: not on the caller's thread.
-            await Task.Run(() => log.Open(cancellationToken), cancellationToken);
-            if (log.State.StagedFrom is not null)
-            {
-                throw Replay.Damaged(options.Identity, "there are entries that no head covers, which only a mirror has");
-            }
-            signed?.Check(log.State.Snapshot?.Head, log.State.Tree.Root, log.State.MapHistory.Root);
-            if (log.State.Snapshot is null)
-            {
-                await log._sequencer.CreateAsync(cancellationToken);
-            }
-            else
-            {
-                log.CheckOrigin(log.VerifierKey);
-            }
-            signed?.NoteDurably(log.Head);
-            (log._signed, log._sequencer.Signed) = (signed, signed);
-            log.Images.Offer();
+            log._sequencer.Signed = await log.OpenStateAsync(log._sequencer.CreateAsync, cancellationToken);
             log._running = Task.Run(() => log._sequencer.RunAsync(log._queue.Reader), CancellationToken.None);
             return log;
         }
         catch
         {
-            log?.State.Dispose();
-            signed?.Dispose();
+            await (log?.CloseStateAsync(writeImage: false) ?? ValueTask.CompletedTask);
             await storage.DisposeAsync();
             throw;
         }
     }
 
-    public PublishedCheckpoint CheckpointAt(ulong number) => CheckpointAt(number, VerifierKey, _key);
-
-    public async Task<SubmitResult> SubmitAsync(IReadOnlyList<SubmitItem> items, CancellationToken cancellationToken)
+    public override async Task<SubmitResult> SubmitAsync(IReadOnlyList<SubmitItem> items, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var bytes = SubmitLimits.Check(items, _options);
@@ -138,20 +96,20 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
         return await EnqueueAsync(new SubmitRequest(prepared, bytes), cancellationToken);
     }
 
-    public async Task<LogHead> FlushAsync(CancellationToken cancellationToken)
+    public override async Task<LogHead> FlushAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         return (await EnqueueAsync(new SubmitRequest([], 0), cancellationToken)).Head;
     }
 
     /// <inheritdoc/>
-    public ICheckpointKeeper WitnessedCheckpoint { get; }
+    public override ICheckpointKeeper WitnessedCheckpoint { get; }
 
     /// <inheritdoc/>
-    public void Refuse(string reason) => _sequencer.Refuse(new LogStorageException(reason));
+    public override void Refuse(string reason) => _sequencer.Refuse(new LogStorageException(reason));
 
     /// <summary>Takes no more submits, finishes those that wait, and closes the files.</summary>
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         if (_disposed)
         {
@@ -160,9 +118,7 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
         _disposed = true;
         _queue.Writer.TryComplete();
         await _running;
-        await Images.CloseAsync(canWrite: Failure is null);
-        State.Dispose();
-        _signed?.Dispose();
+        await CloseStateAsync(writeImage: true);
         await Storage.DisposeAsync();
     }
 
@@ -207,17 +163,4 @@ public sealed class PublishedLog : LogView, IPublishedLog, ICheckpointedLog, IAs
             RaiseAdvanced();
         }
     }
-
-    internal static void CheckKey(PublishedLogOptions options, Ed25519PrivateKey key)
-    {
-        if (!key.PublicKey.Equals(options.Identity.Key))
-        {
-            throw new LogKeyException(
-                $"log {options.Identity.Id} has the public key {options.Identity.Key}, but the private key belongs to {key.PublicKey}"
-            );
-        }
-    }
 }
-
-/// <summary>A log was opened with a private key that is not its own.</summary>
-public sealed class LogKeyException(string message) : InvalidOperationException(message);

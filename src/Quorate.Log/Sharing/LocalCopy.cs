@@ -23,9 +23,9 @@ sealed class LocalCopy : ISharedLogStorage
     public WriteAheadDisk Disk => _disk;
 
     /// <exception cref="CopyDamagedException">The folder is not what was written; deleting it helps.</exception>
-    internal static LocalCopy Open(ISharedLogStorage shared, string folder, LogId log)
+    internal static LocalCopy Open(ISharedLogStorage shared, string folder, LogId log, WriteAheadDisk real)
     {
-        var disk = new LazyDisk();
+        var disk = new LazyDisk(real);
         try
         {
             return new LocalCopy(shared, WriteAheadStorage.Open(folder, log, disk: disk), disk);
@@ -66,14 +66,14 @@ sealed class LocalCopy : ISharedLogStorage
         {
             foreach (var frame in _shared.ReadNewFrames())
             {
-                yield return new StoredFrame(_local.Append(frame.Payload), frame.Payload);
+                yield return new StoredFrame(Keep(frame.Payload), frame.Payload);
             }
         }
         finally
         {
             // Nothing derived of these frames may be durable before they are.
             _disk.IsLazy = false;
-            _disk.CatchUp();
+            CatchUp();
         }
     }
 
@@ -85,7 +85,7 @@ sealed class LocalCopy : ISharedLogStorage
     {
         _shared.SeekTo(Count);
         var position = await _shared.CommitAsync(payload, answers, cancellationToken);
-        return payload is { } bytes ? _local.Append(bytes) : position;
+        return payload is { } bytes ? Keep(bytes) : position;
     }
 
     public ValueTask<FramePosition> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken) =>
@@ -138,6 +138,30 @@ sealed class LocalCopy : ISharedLogStorage
     /// <summary>Frames in the copy.</summary>
     internal ulong Count => _local.FrameCount;
 
+    FramePosition Keep(ReadOnlyMemory<byte> payload)
+    {
+        try
+        {
+            return _local.Append(payload);
+        }
+        catch (LogStorageException e)
+        {
+            throw new CopyFailedException(e);
+        }
+    }
+
+    void CatchUp()
+    {
+        try
+        {
+            _disk.CatchUp();
+        }
+        catch (IOException e)
+        {
+            throw new CopyFailedException(e);
+        }
+    }
+
     // Frames never change, so the last one vouches for those before it: its head covers them.
     void CheckLast(FramePosition? last)
     {
@@ -170,36 +194,12 @@ sealed class LocalCopy : ISharedLogStorage
             throw new CopyDamagedException(e);
         }
     }
-
-    /// <summary>
-    /// Syncs once for many frames while a node catches up. A power cut in between may leave a copy that does not check; then it is fetched again.
-    /// </summary>
-    sealed class LazyDisk : WriteAheadDisk
-    {
-        readonly Dictionary<string, SafeFileHandle> _unsynced = new(StringComparer.Ordinal);
-
-        internal bool IsLazy { get; set; }
-
-        public override void DataSync(SafeFileHandle file, string path)
-        {
-            if (IsLazy && path.EndsWith(".wal", StringComparison.Ordinal))
-            {
-                _unsynced[path] = file;
-                return;
-            }
-            base.DataSync(file, path);
-        }
-
-        internal void CatchUp()
-        {
-            foreach (var (path, file) in _unsynced)
-            {
-                base.DataSync(file, path);
-            }
-            _unsynced.Clear();
-        }
-    }
 }
+
+/// <summary>
+/// The disk under this node's copy of a shared log failed. Only opening it again tells what it holds; the log itself is well, and other nodes go on.
+/// </summary>
+sealed class CopyFailedException(IOException inner) : LogStorageException($"this node's copy of the log: {inner.Message}", inner);
 
 /// <summary>This node's copy of a shared log is not what was written. It can be fetched again.</summary>
 sealed class CopyDamagedException(LogDamagedException inner) : LogStorageException(inner.Message, inner);

@@ -12,45 +12,34 @@ namespace Quorate.Log.Sharing;
 /// A published log that several nodes have open. Each follows its frames, answers readers from what it derives of them, and takes submits into the common
 /// queue; one of them at a time sequences it (docs/adr/shared-log-in-postgresql.md).
 /// </summary>
-public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsyncDisposable
+public sealed class SharedLog : SigningLog
 {
     /// <summary>How long closing waits for answers to what was submitted.</summary>
     static readonly TimeSpan s_lastAnswers = TimeSpan.FromSeconds(20);
 
     readonly PublishedLogOptions _options;
     readonly ISharedLogStorage _shared;
-    readonly Ed25519PrivateKey _key;
     readonly Outbox _outbox;
     readonly SharedLogMember _member;
     readonly CancellationTokenSource _stopping = new();
     Task _running = Task.CompletedTask;
-    SignedState? _signed;
     ulong _selfDivergences;
     bool _disposed;
 
     SharedLog(PublishedLogOptions options, SharedLogOptions sharing, Ed25519PrivateKey key, ISharedLogStorage shared, LocalCopy copy)
-        : base(options.Identity, copy, options.History, options.ImageAfterEntries, options.Time, isMirror: false)
+        : base(options, key, copy)
     {
-        (_options, _shared, _key) = (options, shared, key);
-        VerifierKey = NoteVerifierKey.Ed25519(options.Origin!, key.PublicKey);
+        (_options, _shared) = (options, shared);
         _outbox = new Outbox(options, sharing, copy) { Sent = () => _member!.Wake(), Diverged = OnDiverged };
-        _member = new SharedLogMember(State, options, sharing, key, copy, _outbox) { Advanced = OnAdvanced };
+        _member = new SharedLogMember(State, options, sharing, key, copy, _outbox) { Advanced = OnAdvanced, CopyFailed = RaiseFailed };
         WitnessedCheckpoint = new SharedCheckpoint(shared, _member);
     }
 
-    public new LogHead Head => base.Head!;
+    /// <inheritdoc/>
+    public override ICheckpointKeeper WitnessedCheckpoint { get; }
 
     /// <inheritdoc/>
-    public string Origin => VerifierKey.Name;
-
-    /// <inheritdoc/>
-    public NoteVerifierKey VerifierKey { get; }
-
-    /// <inheritdoc/>
-    public ICheckpointKeeper WitnessedCheckpoint { get; }
-
-    /// <inheritdoc/>
-    public void Refuse(string reason) => _member.Refuse(new LogStorageException(reason));
+    public override void Refuse(string reason) => _member.Refuse(new LogStorageException(reason));
 
     /// <summary>This node sequences the log now, as far as it knows.</summary>
     public bool IsSequencer => _member.IsSequencer;
@@ -59,10 +48,10 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
     public string? Sequencer => _member.Holder;
 
     /// <inheritdoc/>
-    public LogStorageException? Failure => _member.Failure;
+    public override LogStorageException? Failure => _member.Failure;
 
     /// <inheritdoc/>
-    public string? Fault => _member.Fault;
+    public override string? Fault => _member.Fault;
 
     /// <summary>Self-divergences among what was submitted to this node since it opened the log.</summary>
     public ulong SelfDivergences => Volatile.Read(ref _selfDivergences);
@@ -86,7 +75,7 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
     {
         try
         {
-            PublishedLog.CheckKey(options, key);
+            CheckKey(options, key);
             options.Validate();
             sharing.Validate();
             // Whichever node came first fixed it for all of them.
@@ -122,44 +111,26 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
         CancellationToken cancellationToken
     )
     {
-        var copy = LocalCopy.Open(storage, options.Folder, options.Identity.Id);
+        var copy = LocalCopy.Open(storage, options.Folder, options.Identity.Id, options.Disk);
         SharedLog? log = null;
-        SignedState? signed = null;
         try
         {
             LogIdentityFile.Ensure(options.Folder, options.Identity);
             log = new SharedLog(options, sharing, key, storage, copy);
-            // Hashing a large log takes a while: not on the caller's thread.
-            await Task.Run(() => log.Open(cancellationToken), cancellationToken);
-            if (log.State.StagedFrom is not null)
-            {
-                throw Replay.Damaged(options.Identity, "there are entries that no head covers, which only a mirror has");
-            }
-            signed = options.SignedState is { } folder
-                ? SignedState.Open(folder, options.Identity, WriteAheadDisk.Real, options.Time)
-                : null;
-            signed?.Check(log.State.Snapshot?.Head, log.State.Tree.Root, log.State.MapHistory.Root);
-            await log._member.CreateAsync(cancellationToken);
-            log.CheckOrigin(log.VerifierKey);
-            signed?.NoteDurably(log.Head);
-            (log._signed, log._member.Signed) = (signed, signed);
-            log.Images.Offer();
+            log._member.Signed = await log.OpenStateAsync(log._member.CreateAsync, cancellationToken);
             log._outbox.Start();
             log._running = Task.Run(() => log._member.RunAsync(log._stopping.Token), CancellationToken.None);
             return log;
         }
         catch
         {
-            log?.State.Dispose();
-            signed?.Dispose();
+            await (log?.CloseStateAsync(writeImage: false) ?? ValueTask.CompletedTask);
             await copy.DisposeAsync();
             throw;
         }
     }
 
-    public PublishedCheckpoint CheckpointAt(ulong number) => CheckpointAt(number, VerifierKey, _key);
-
-    public async Task<SubmitResult> SubmitAsync(IReadOnlyList<SubmitItem> items, CancellationToken cancellationToken)
+    public override async Task<SubmitResult> SubmitAsync(IReadOnlyList<SubmitItem> items, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var bytes = SubmitLimits.Check(items, _options);
@@ -168,14 +139,14 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
         return await _outbox.SubmitAsync(request, cancellationToken);
     }
 
-    public async Task<LogHead> FlushAsync(CancellationToken cancellationToken)
+    public override async Task<LogHead> FlushAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         return (await _outbox.SubmitAsync(new SubmitRequest([], 0), cancellationToken)).Head;
     }
 
     /// <summary>Takes no more submits, waits a while for the answers to those that wait, gives the lease back, and closes the connection.</summary>
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         if (_disposed)
         {
@@ -192,9 +163,7 @@ public sealed class SharedLog : LogView, IPublishedLog, ICheckpointedLog, IAsync
         _outbox.Dispose();
         _member.Dispose();
         _stopping.Dispose();
-        await Images.CloseAsync(canWrite: Failure is null);
-        State.Dispose();
-        _signed?.Dispose();
+        await CloseStateAsync(writeImage: true);
         await Storage.DisposeAsync();
         await _shared.DisposeAsync();
     }

@@ -59,6 +59,9 @@ sealed class SharedLogMember(
     /// <summary>Told after the state showed a new head.</summary>
     internal required Action Advanced { get; init; }
 
+    /// <summary>Told once, when the disk of this node failed.</summary>
+    internal required Action<LogStorageException> CopyFailed { get; init; }
+
     /// <summary>Ends the current pause.</summary>
     internal void Wake()
     {
@@ -139,7 +142,7 @@ sealed class SharedLogMember(
         }
         outbox.Fail(Ended());
         TakeBehind(andLater: true).ForEach(step => step.TrySetException(Ended()));
-        if (_failure is null or LogDamagedException)
+        if (_failure is null or LogDamagedException or CopyFailedException)
         {
             await GiveLeaseBackAsync();
         }
@@ -194,12 +197,16 @@ sealed class SharedLogMember(
             StepDown("closing");
             throw;
         }
-        catch (LogDamagedException e)
+        catch (LogStorageException e) when (e is LogDamagedException or CopyFailedException)
         {
-            // No other node's frames can make this right: what was shown here is not what the database holds.
+            // No other node's frames can make this right: what was shown here is not what the database holds, or cannot be kept here.
             StepDown(e.Message);
             _failure = e;
             Tell(new SharedLogEvent.Failed(e.Message));
+            if (e is CopyFailedException)
+            {
+                CopyFailed(e);
+            }
             return TimeSpan.Zero;
         }
         catch (LeaseLostException e)

@@ -61,7 +61,7 @@ sealed partial class LogSet(
                     new PublishedLogEntry(section, log.Log)
                     {
                         Checkpoints = log.Checkpoints,
-                        VerifierKey = log.Checkpointed.VerifierKey,
+                        VerifierKey = log.Log.VerifierKey,
                         Standing = log.Witnessing is { } witnessing
                             ? () => witnessing.Standing
                             : () => LogStanding.None with { FreshAt = time.GetUtcNow() },
@@ -139,10 +139,10 @@ sealed partial class LogSet(
         if (_own.TryGetValue(identity.Id.Text, out var open))
         {
             file.Key.Dispose();
-            if (section.Origin is { } origin && origin != open.Checkpointed.Origin)
+            if (section.Origin is { } origin && origin != open.Log.Origin)
             {
                 throw new StartException(
-                    $"publish '{section.Name}': the log was created with the origin '{open.Checkpointed.Origin}', which cannot change to '{origin}'"
+                    $"publish '{section.Name}': the log was created with the origin '{open.Log.Origin}', which cannot change to '{origin}'"
                 );
             }
             if (!Equals(open.Witnesses, section.Witnesses))
@@ -188,7 +188,7 @@ sealed partial class LogSet(
                 // Before anybody can submit: what the witnesses remember tells whether this is the newest state of the log.
                 own.Witnessing = await LogWitnessing.OpenAsync(
                     section,
-                    own.Checkpointed,
+                    log,
                     OwnWitness,
                     time,
                     alerts,
@@ -196,16 +196,13 @@ sealed partial class LogSet(
                     cancellationToken
                 );
             }
-            if (section.Origin is null && DefaultOrigin(node, identity) is { } origin && origin != own.Checkpointed.Origin)
+            if (section.Origin is null && DefaultOrigin(node, identity) is { } origin && origin != own.Log.Origin)
             {
-                OriginStays(section.Name, own.Checkpointed.Origin, origin);
+                OriginStays(section.Name, own.Log.Origin, origin);
             }
-            if (log is PublishedLog inFiles)
-            {
-                inFiles.Failed += (_, e) => Failed?.Invoke($"log {section.Name} ({identity.Id}): {e.Message}");
-            }
+            log.Failed += (_, e) => Failed?.Invoke($"log {section.Name} ({identity.Id}): {e.Message}");
             OpenedOwn(section.Name, identity.Id.Text, log.Head.TreeSize);
-            Watch(section.Name, (LogView)log);
+            Watch(section.Name, log);
             return own;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException)

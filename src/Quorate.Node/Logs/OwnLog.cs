@@ -11,7 +11,7 @@ namespace Quorate.Node.Logs;
 
 /// <summary>An open published log with what cannot change while it is open.</summary>
 sealed record OwnLog(
-    IPublishedLog Log,
+    SigningLog Log,
     Ed25519PrivateKey Key,
     DivergenceMode Divergence,
     HistorySection History,
@@ -26,13 +26,11 @@ sealed record OwnLog(
     /// <summary>Null for a log without witnesses.</summary>
     public LogWitnessing? Witnessing { get; set; }
 
-    readonly NewestHeadPublication _newest = new((ICheckpointedLog)Log);
-
-    public ICheckpointedLog Checkpointed => (ICheckpointedLog)Log;
+    readonly NewestHeadPublication _newest = new(Log);
 
     /// <exception cref="IOException">The files, or the database, cannot be used.</exception>
     /// <exception cref="InvalidOperationException">The key is not the log's, or the log is kept elsewhere.</exception>
-    public static async Task<IPublishedLog> OpenAsync(
+    public static async Task<SigningLog> OpenAsync(
         PublishSection section,
         PublishedLogOptions options,
         StateDirectory state,
@@ -71,7 +69,7 @@ sealed record OwnLog(
             await Witnessing.DisposeAsync();
         }
         // What waits is made durable, which needs the key.
-        await ((IAsyncDisposable)Log).DisposeAsync();
+        await Log.DisposeAsync();
         Key.Dispose();
     }
 

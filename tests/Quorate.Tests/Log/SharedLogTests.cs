@@ -272,6 +272,48 @@ public sealed class SharedLogTests : IDisposable
     }
 
     [Fact]
+    public async Task OpenAsync_with_a_copy_begins_at_the_state_image_in_it()
+    {
+        var folder = Path.Combine(_fixture.Root, "imaged");
+        Func<PublishedLogOptions, PublishedLogOptions> imaged = o => o with { Folder = folder, ImageAfterEntries = 10 };
+        LogHead head;
+        await using (var log = await OpenAsync(change: imaged))
+        {
+            for (var i = 0; i < 29; i++)
+            {
+                await log.SubmitAsync($"k{i}", "v");
+            }
+            head = (await log.SubmitAsync("k29", "v")).Head;
+        }
+        await using var again = await OpenAsync(change: imaged);
+        Assert.Equal(head, again.Head);
+        Assert.Equal(new LogOpening(30, 0, null), again.Opened);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Node_whose_own_disk_fails_gives_the_log_up_at_once_and_the_others_go_on(bool isSequencer)
+    {
+        var disk = new FailingDisk();
+        var first = await OpenAsync(change: o => isSequencer ? o with { Disk = disk } : o);
+        var second = await OpenAsync(change: o => isSequencer ? o : o with { Disk = disk });
+        Assert.True(first.IsSequencer);
+        var (broken, well) = isSequencer ? (first, second) : (second, first);
+        var failed = new TaskCompletionSource<LogStorageException>(TaskCreationOptions.RunContinuationsAsynchronously);
+        broken.Failed += (_, e) => failed.TrySetResult(e);
+
+        disk.Next = FailingDisk.Failure.Sync;
+        var added = await well.SubmitAsync("a", "1");
+
+        Assert.Equal(1UL, added.Head.TreeSize);
+        Assert.Contains("Input/output error", (await failed.Task.WaitAsync(TimeSpan.FromSeconds(30))).Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<LogStorageException>(() => broken.SubmitAsync("b", "1"));
+        disk.Next = null;
+        await CloseAsync([first, second]);
+    }
+
+    [Fact]
     public async Task Fault_of_the_database_is_told_once_and_ends_by_itself()
     {
         var events = new List<SharedLogEvent>();
