@@ -19,6 +19,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
     // Touched by the one running synchronisation only.
     readonly HashSet<(string Remote, Sha256Digest Head)> _cleared = [];
     int _nextRetry;
+    bool _hasFailed;
 
     volatile Misbehaviour? _misbehaviour;
     ulong _missingValues;
@@ -41,7 +42,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
     /// <exception cref="LogDamagedException">The files are not what was written.</exception>
     public static Task<MirroredLog> OpenAsync(MirroredLogOptions options, CancellationToken cancellationToken)
     {
-        var storage = WriteAheadStorage.Open(options.Folder, options.Identity.Id, options.SegmentBytes);
+        var storage = WriteAheadStorage.Open(options.Folder, options.Identity.Id, options.SegmentBytes, options.Disk);
         LogIdentityFile.Ensure(options.Folder, options.Identity);
         return OpenAsync(options, storage, cancellationToken);
     }
@@ -73,7 +74,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
     /// Brings the mirror up to the newest head that any of the remotes can prove. One at a time; a second call waits. Entries fetched before a failure or a cancellation
     /// are kept, and not fetched again.
     /// </summary>
-    /// <exception cref="LogStorageException">The disk failed; the mirror must be opened again before it can advance.</exception>
+    /// <exception cref="LogStorageException">The disk failed. What was verified keeps being served, and the next call tries the disk again.</exception>
     public async Task<SyncOutcome> SyncAsync(
         IReadOnlyList<ILogSource> remotes,
         MirrorLimits limits,
@@ -89,23 +90,17 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
             {
                 return new SyncOutcome.Misbehaving(known, []);
             }
-            var session = new SyncSession(_options, State, _writer, remotes, limits, _cleared, progress);
-            var outcome = await session.RunAsync(cancellationToken);
-            switch (outcome)
-            {
-                case SyncOutcome.Misbehaving found:
-                    Keep(found.Evidence);
-                    return outcome;
-                case SyncOutcome.Advanced:
-                    Images.Offer();
-                    RaiseAdvanced();
-                    break;
-            }
-            if (State.StagedFrom is null && outcome is not SyncOutcome.Failed)
-            {
-                await RetryMissingAsync(session.Values, limits, cancellationToken);
-            }
-            return outcome with { Faults = session.Faults() };
+            Recover();
+            return await SyncOnceAsync(
+                new SyncSession(_options, State, _writer, remotes, limits, _cleared, progress),
+                limits,
+                cancellationToken
+            );
+        }
+        catch (LogStorageException e) when (e is not LogDamagedException)
+        {
+            _hasFailed = true;
+            throw;
         }
         finally
         {
@@ -144,7 +139,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
             if (!_disposed)
             {
                 _disposed = true;
-                await Images.CloseAsync(canWrite: true);
+                await Images.CloseAsync(canWrite: !_hasFailed);
                 State.Dispose();
                 await Storage.DisposeAsync();
             }
@@ -153,6 +148,40 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
         {
             _oneSync.Release();
         }
+    }
+
+    async Task<SyncOutcome> SyncOnceAsync(SyncSession session, MirrorLimits limits, CancellationToken cancellationToken)
+    {
+        var outcome = await session.RunAsync(cancellationToken);
+        switch (outcome)
+        {
+            case SyncOutcome.Misbehaving found:
+                Keep(found.Evidence);
+                return outcome;
+            case SyncOutcome.Advanced:
+                Images.Offer();
+                RaiseAdvanced();
+                break;
+        }
+        if (State.StagedFrom is null && outcome is not SyncOutcome.Failed)
+        {
+            await RetryMissingAsync(session.Values, limits, cancellationToken);
+        }
+        return outcome with { Faults = session.Faults() };
+    }
+
+    /// <summary>After a failed write the state holds what was written before it, and only the files have to be brought back to that.</summary>
+    void Recover()
+    {
+        if (!_hasFailed)
+        {
+            return;
+        }
+        if (Storage.Recover())
+        {
+            State.DropStaged();
+        }
+        _hasFailed = false;
     }
 
     void Keep(Misbehaviour found)

@@ -31,7 +31,7 @@ public sealed record RemoteFault(string Remote, string Code, string Detail)
 /// <param name="MaxValueBytes">One value; a larger one counts as withheld.</param>
 public sealed record MirrorLimits(ulong MaxEntries, ulong MaxBytes, ulong MaxHeads, int MaxValueBytes = 16 << 20)
 {
-    /// <summary>An entry needs about 350 bytes of memory, so a log at its limit about 3.5 GB.</summary>
+    /// <summary>An entry needs about 110 bytes of memory, so a log at its limit about 1.1 GB.</summary>
     public static MirrorLimits Default { get; } = new(10_000_000, 64UL << 30, 10_000_000);
 }
 
@@ -56,6 +56,9 @@ public sealed record MirroredLogOptions
 
     /// <summary>Values fetched at a time.</summary>
     public int ValueConcurrency { get; init; } = 16;
+
+    /// <summary>By what the mirror's own files reach the disk.</summary>
+    public Storage.WriteAheadDisk Disk { get; init; } = Storage.WriteAheadDisk.Real;
 
     /// <summary>Entries asked for in one call; less where a remote does not answer that many.</summary>
     public int EntriesPerCall { get; init; } = 1000;

@@ -362,7 +362,16 @@ sealed partial class SyncSession
                 return Misbehaving(contradiction);
             }
         }
-        await _writer.CommitAsync(head, leaves, CancellationToken.None);
+        try
+        {
+            await _writer.CommitAsync(head, leaves, CancellationToken.None);
+        }
+        catch (IOException)
+        {
+            // What is staged stays for the next attempt, but no head covers these.
+            _state.MapHistory.TruncateTo(before);
+            throw;
+        }
         return new SyncOutcome.Advanced(head, Faults());
 
         SyncOutcome.Misbehaving Misbehaving(Misbehaviour evidence)

@@ -48,6 +48,14 @@ public interface ILogStorage : IAsyncDisposable
 
     /// <summary>Drops every frame from the one whose payload begins at <paramref name="payload"/>.</summary>
     ValueTask TruncateAsync(FramePosition payload, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Takes writes again after one failed, and drops what that one left behind; what was appended before stays. For mirrors, which are told everything once more: a
+    /// published log ends with its process.
+    /// </summary>
+    /// <returns>True when it was a <see cref="TruncateAsync"/> that had failed, and is done now.</returns>
+    /// <exception cref="LogStorageException">It fails still.</exception>
+    bool Recover() => throw new NotSupportedException("this storage has to be opened again");
 }
 
 /// <summary>A place inside a storage: opaque but for addition of a distance within one payload. The default value is nowhere.</summary>

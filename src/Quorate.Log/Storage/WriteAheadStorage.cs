@@ -22,6 +22,10 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
     ulong _nextFrame;
     int _cuts;
     bool _opened;
+
+    // The newest frame, where it is known; and the place of a cut that failed half-way.
+    (long Offset, int Length) _last;
+    (int Segment, long Offset, ulong Frame)? _unfinishedCut;
     LogStorageException? _failure;
 
     WriteAheadStorage(string folder, Sha256Digest log, long segmentBytes, WriteAheadDisk disk)
@@ -105,9 +109,10 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         }
         if (_segments.Length > 0)
         {
+            _last = reader.Last;
             if (!_marker.Covers(_segments[^1], _segments[^1].Length))
             {
-                WriteAgain(_segments[^1], reader.Last);
+                WriteAgain(_segments[^1], _last);
             }
             // After a kill, bytes may have been read from memory that no disk has yet. They are about to be acknowledged: sync first.
             // The same goes for the segment's name: the kill may have come before its folder was synced.
@@ -176,9 +181,12 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
             var offset = segment.Length;
             segment.Write([header, payload], offset);
             segment.Sync();
-            segment.Length = offset + header.Length + payload.Length;
+            // All or nothing: a frame whose writer is told that it failed must not be counted.
+            var length = header.Length + payload.Length;
+            _marker.Advance(segment, offset + length);
+            segment.Length = offset + length;
+            _last = (offset, length);
             _nextFrame++;
-            _marker.Advance(segment, segment.Length);
             return segment.PositionOf(offset + header.Length);
         }
         catch (IOException e)
@@ -231,10 +239,45 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
             {
                 throw new ArgumentException("no frame begins there", nameof(payload));
             }
-            _marker.BeginCut(segment, offset);
-            CutAt(number, offset);
-            _nextFrame = frame;
+            _unfinishedCut = (number, offset, frame);
+            Cut(number, offset, frame);
             return ValueTask.CompletedTask;
+        }
+        catch (IOException e)
+        {
+            throw Fail(e);
+        }
+    }
+
+    public bool Recover()
+    {
+        if (_failure is null)
+        {
+            return false;
+        }
+        try
+        {
+            // A segment whose creation failed is nobody's.
+            var unborn = Path.Combine(_folder, SegmentFiles.Name((uint)_segments.Length));
+            if (File.Exists(unborn))
+            {
+                _disk.Delete(unborn);
+                _disk.DirectorySync(_folder);
+            }
+            var isCut = _unfinishedCut is not null;
+            if (_unfinishedCut is { } cut)
+            {
+                Cut(cut.Segment, cut.Offset, cut.Frame);
+            }
+            else if (_segments is [.., var last])
+            {
+                // The mark may speak of the frame that is to go, so it is the first to know.
+                _marker.BeginCut(last, last.Length);
+                WriteAgain(last, _last);
+                CutAt(last.Number, last.Length);
+            }
+            _failure = null;
+            return isCut;
         }
         catch (IOException e)
         {
@@ -286,6 +329,13 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         {
             CutAt((int)cut.Segment, cut.End);
         }
+    }
+
+    void Cut(int number, long offset, ulong frame)
+    {
+        _marker.BeginCut(_segments[number], offset);
+        CutAt(number, offset);
+        (_nextFrame, _last, _unfinishedCut) = (frame, default, null);
     }
 
     void CutAt(int number, long offset)

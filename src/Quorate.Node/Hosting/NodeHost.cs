@@ -29,7 +29,7 @@ public sealed record NodeHostOptions
     /// <summary>Reads the configuration again for a reload.</summary>
     public required Func<NodeConfiguration> ReadConfiguration { get; init; }
 
-    /// <summary>By what the files of published logs reach the disk.</summary>
+    /// <summary>By what the files of logs reach the disk.</summary>
     public WriteAheadDisk Disk { get; init; } = WriteAheadDisk.Real;
 
     internal InheritedSockets Inherited { get; init; } = InheritedSockets.None;

@@ -32,7 +32,7 @@ sealed partial class LogSet(
     /// <summary>This node's own witness, which never counts for its own logs; null when it has none.</summary>
     public NoteVerifierKey? OwnWitness { get; set; }
 
-    /// <summary>By what the files of published logs reach the disk.</summary>
+    /// <summary>By what the files of logs reach the disk.</summary>
     public WriteAheadDisk Disk { get; init; } = WriteAheadDisk.Real;
 
     /// <summary>Called when a published log's storage failed.</summary>
@@ -258,7 +258,7 @@ sealed partial class LogSet(
             var log =
                 section.Mode == FollowMode.Query
                     ? (FollowedLog)FollowedQuery.Open(section, remotes, state.Path, time)
-                    : await FollowedMirror.OpenAsync(section, remotes, state, node, time, cancellationToken);
+                    : await FollowedMirror.OpenAsync(section, remotes, state, node, Disk, time, cancellationToken);
             var loop = new SubscriptionLoop(log, time, metrics, alerts, logging.CreateLogger<SubscriptionLoop>());
             opened.Add(loop);
             OpenedFollowed(section.Name, identity.Id.Text, section.Mode, log.Head?.TreeSize ?? 0);

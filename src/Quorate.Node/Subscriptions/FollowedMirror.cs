@@ -1,4 +1,5 @@
 using Quorate.Log;
+using Quorate.Log.Storage;
 using Quorate.Log.Tiles;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
@@ -33,6 +34,7 @@ sealed class FollowedMirror : FollowedLog
         RemoteSet remotes,
         StateDirectory state,
         NodeSection node,
+        WriteAheadDisk disk,
         TimeProvider time,
         CancellationToken cancellationToken
     )
@@ -43,6 +45,7 @@ sealed class FollowedMirror : FollowedLog
             Identity = identity,
             Folder = state.MirrorFolder(identity.Id),
             History = new HistoryWindow(node.History.Age, node.History.Heads),
+            Disk = disk,
             Time = time,
         };
         var mirror = await MirroredLog.OpenAsync(options, cancellationToken);
@@ -92,7 +95,16 @@ sealed class FollowedMirror : FollowedLog
         // The limits and remotes of now: a reload may have changed them.
         var section = Section;
         var limits = new MirrorLimits(section.MaxEntries, (ulong)section.MaxBytes, section.MaxHeads, (int)_maxValue);
-        var outcome = await _mirror.SyncAsync(Remotes.Sources, limits, progress: null, cancellationToken);
+        SyncOutcome outcome;
+        try
+        {
+            outcome = await _mirror.SyncAsync(Remotes.Sources, limits, progress: null, cancellationToken);
+        }
+        catch (LogStorageException e) when (e is not LogDamagedException)
+        {
+            // A full disk may have room again, and what was verified goes on counting.
+            return new PollOutcome($"nothing new can be kept: {e.Message}; it is tried again", null, _mirror.MissingValues);
+        }
         var faults = string.Join("; ", outcome.Faults.Take(ShownFaults));
         return outcome switch
         {

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Quorate.Testing;
+using Quorate.Tests.Log;
 using Xunit;
 
 namespace Quorate.Tests.Node;
@@ -63,6 +64,29 @@ public sealed class SubscriptionTests
         Assert.Equal("accepted", (await consumer.DecideAsync("test", "a")).GetProperty("verdict").GetString());
         Assert.NotEqual(JsonValueKind.Null, (await FollowedAsync(consumer)).GetProperty("status").GetProperty("fault").ValueKind);
         await bob.RestartAsync();
+    }
+
+    [Fact]
+    public async Task Mirror_whose_disk_was_full_decides_meanwhile_and_goes_on_by_itself()
+    {
+        var disk = new FailingDisk();
+        await using var bob = await TestNode.StartAsync(Bob, s_bob);
+        await bob.SubmitAsync("bob", [("a", "1")]);
+        await using var consumer = await TestNode.StartAsync(Following("mirror", bob.PublicUrl.ToString()), disk: disk);
+        await consumer.SyncAsync("bob");
+
+        disk.Next = FailingDisk.Failure.ShortWrite;
+        await bob.SubmitAsync("bob", [("b", "2")]);
+        await consumer.SyncAsync("bob");
+
+        var fault = (await FollowedAsync(consumer)).GetProperty("status").GetProperty("fault").GetString();
+        Assert.Contains("No space left on device", fault, StringComparison.Ordinal);
+        Assert.Equal("accepted", (await consumer.DecideAsync("test", "a")).GetProperty("verdict").GetString());
+
+        disk.Next = null;
+        await consumer.SyncAsync("bob");
+        Assert.Equal("accepted", (await consumer.DecideAsync("test", "b")).GetProperty("verdict").GetString());
+        Assert.Equal(JsonValueKind.Null, (await FollowedAsync(consumer)).GetProperty("status").GetProperty("fault").ValueKind);
     }
 
     [Fact]

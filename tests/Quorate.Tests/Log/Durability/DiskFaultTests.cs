@@ -36,7 +36,28 @@ public sealed class DiskFaultTests
         var steps = Gen.ListOf(Gen.Choose(0, 6)).Resize(6);
         Prop.ForAll(
                 Gen.Zip(steps, Gen.Choose(0, int.MaxValue)).ToArbitrary(),
-                input => EveryCallAsync(MirrorAsync, [.. input.Item1], input.Item2)
+                input =>
+                    EveryCallAsync(
+                        (fixture, disk, s, told) => MirrorAsync(fixture, disk, s, told, goesOn: false),
+                        [.. input.Item1],
+                        input.Item2
+                    )
+            )
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(Sequences));
+    }
+
+    [Fact]
+    public void A_mirror_whose_disk_failed_at_any_call_goes_on_without_being_opened_again()
+    {
+        var steps = Gen.ListOf(Gen.Choose(0, 6)).Resize(6);
+        Prop.ForAll(
+                Gen.Zip(steps, Gen.Choose(0, int.MaxValue)).ToArbitrary(),
+                input =>
+                    EveryCallAsync(
+                        (fixture, disk, s, told) => MirrorAsync(fixture, disk, s, told, goesOn: true),
+                        [.. input.Item1],
+                        input.Item2
+                    )
             )
             .Check(Config.QuickThrowOnFailure.WithMaxTest(Sequences));
     }
@@ -170,7 +191,8 @@ public sealed class DiskFaultTests
     }
 
     /// <summary>Step 0 closes the mirror and opens it again; step n publishes n entries and follows.</summary>
-    static async Task MirrorAsync(LogFixture fixture, FaultyDisk disk, int[] steps, AcknowledgedLog told)
+    /// <param name="goesOn">After a fault that leaves the process alive the same mirror is told to synchronise once more.</param>
+    static async Task MirrorAsync(LogFixture fixture, FaultyDisk disk, int[] steps, AcknowledgedLog told, bool goesOn)
     {
         using var publisher = new LogFixture();
         await using var log = await publisher.OpenAsync();
@@ -212,9 +234,16 @@ public sealed class DiskFaultTests
                             ),
                         ],
                 };
-                var outcome = await mirror
-                    .SyncAsync([liar, source], MirrorLimits.Default, null, TestContext.Current.CancellationToken)
-                    .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+                SyncOutcome outcome;
+                try
+                {
+                    outcome = await SyncAsync();
+                }
+                catch (LogStorageException) when (goesOn && disk is { HasFailed: true, IsDown: false })
+                {
+                    await told.CheckAsync(mirror, TestContext.Current.CancellationToken);
+                    outcome = await SyncAsync();
+                }
                 if (outcome is SyncOutcome.Advanced)
                 {
                     Assert.Equal(log.Head, mirror.Head);
@@ -225,6 +254,11 @@ public sealed class DiskFaultTests
                 {
                     Assert.IsType<SyncOutcome.UpToDate>(outcome);
                 }
+
+                Task<SyncOutcome> SyncAsync() =>
+                    mirror
+                        .SyncAsync([liar, source], MirrorLimits.Default, null, TestContext.Current.CancellationToken)
+                        .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
             }
         }
         finally
