@@ -75,7 +75,7 @@ public sealed class LogImport
         }
         var known = options.Key is null ? [] : KnownHeads.Of(options, source.Identity);
         KnownHeads.CheckNewest(known, source.Head, options.Source);
-        var fresh = Path.Combine(options.State.Path, $"importing-{id}");
+        var fresh = options.State.ImportingFolder(id);
         if (Directory.Exists(fresh))
         {
             Directory.Delete(fresh, recursive: true);
@@ -178,7 +178,7 @@ public sealed class LogImport
         string? replaced = null;
         if (Directory.Exists(target))
         {
-            replaced = Path.Combine(options.State.Path, "replaced", $"{id}-{options.Time.GetUtcNow().ToUnixTimeSeconds()}");
+            replaced = options.State.ReplacedFolder(id, options.Time.GetUtcNow());
             Directory.CreateDirectory(Path.GetDirectoryName(replaced)!);
             Directory.Move(target, replaced);
             DurableFile.FlushDirectory(Path.GetDirectoryName(replaced)!);

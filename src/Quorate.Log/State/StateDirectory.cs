@@ -85,6 +85,34 @@ public sealed class StateDirectory : IDisposable
     /// <summary>The folder of a mirror.</summary>
     public string MirrorFolder(LogId log) => System.IO.Path.Combine(Path, "mirrors", log.Text);
 
+    /// <summary>Where an import puts a log's folder together.</summary>
+    public string ImportingFolder(LogId log) => System.IO.Path.Combine(Path, $"importing-{log}");
+
+    /// <summary>Where an import puts the folder that it replaces.</summary>
+    public string ReplacedFolder(LogId log, DateTimeOffset at) =>
+        System.IO.Path.Combine(Path, "replaced", $"{log}-{at.ToUnixTimeSeconds()}");
+
+    /// <summary>
+    /// Why a log of this node must not be begun anew although its folder is empty or gone; null when nothing here knows of it. An import that was interrupted leaves its
+    /// place empty, and a log that begins there again would sign other heads of sizes that were published.
+    /// </summary>
+    public string? WhyNotToBegin(LogId log)
+    {
+        var folder = PublishedFolder(log);
+        if (Directory.Exists(folder) && Directory.EnumerateFiles(folder, "*.wal").Any())
+        {
+            return null;
+        }
+        if (Directory.Exists(ImportingFolder(log)))
+        {
+            return $"an import of this log did not come to its end: run it again, or remove {ImportingFolder(log)} if the log was never published";
+        }
+        var replaced = System.IO.Path.Combine(Path, "replaced");
+        return Directory.Exists(replaced) && Directory.EnumerateDirectories(replaced, $"{log}-*").Max(StringComparer.Ordinal) is { } before
+            ? $"{folder} is gone, and an import had put the log's folder into {before}: run the import again, or move that folder back"
+            : null;
+    }
+
     public void Dispose() => _lock.Dispose();
 
     static SafeFileHandle Lock(string folder)

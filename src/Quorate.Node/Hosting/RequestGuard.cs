@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
+using Quorate.Log.Storage;
 using Quorate.Node.Control;
 using Quorate.Node.Telemetry;
 
@@ -19,6 +20,9 @@ sealed partial class RequestGuard(
     ILogger logger
 )
 {
+    /// <summary>What a submitter is told while the disk under a log fails; the node's own log says more.</summary>
+    internal const string StorageFailed = "the storage of the log fails; send it again later, it may be logged already";
+
     readonly Deadlines _deadlines = new(time);
     int _running;
 
@@ -78,7 +82,9 @@ sealed partial class RequestGuard(
         if (error is null)
         {
             RequestFailed(exception, listener, context.Request.Method, context.Request.Path.Value ?? "");
-            error = new ControlException("internal", "internal error; the node's log says more");
+            error = exception is LogStorageException and not LogDamagedException
+                ? new ControlException("unavailable", StorageFailed)
+                : new ControlException("internal", "internal error; the node's log says more");
         }
         if (context.Response.HasStarted)
         {

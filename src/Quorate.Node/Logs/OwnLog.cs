@@ -47,6 +47,10 @@ sealed record OwnLog(
                 copy,
                 $"this log is shared in a database, of which {copy} is a copy; configure its 'storage', or delete the copy if that log was never published"
             );
+            if (state.WhyNotToBegin(options.Identity.Id) is { } reason)
+            {
+                throw new InvalidOperationException(reason);
+            }
             return await PublishedLog.OpenAsync(options with { Folder = files }, key, cancellationToken);
         }
         RefuseIfKept(files, $"this log is kept in the files of {files}; a database would begin it anew and contradict its heads");

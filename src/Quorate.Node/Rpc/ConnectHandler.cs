@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Quorate.Core;
 using Quorate.Log;
+using Quorate.Log.Storage;
 using Quorate.Node.Hosting;
 using Quorate.Rpc;
 using Quorate.Rpc.Codecs;
@@ -76,7 +77,7 @@ sealed partial class ConnectHandler<TRequest, TResponse>(
         catch (Exception e)
         {
             error = Translate(e);
-            if (error.Code == RpcCode.Internal)
+            if (error.Code is RpcCode.Internal || e is LogStorageException)
             {
                 LogFailure(logger, method.Procedure, e);
             }
@@ -107,6 +108,8 @@ sealed partial class ConnectHandler<TRequest, TResponse>(
             {
                 RetryAfter = TimeSpan.FromSeconds(1),
             },
+            // Whether it was logged only opening the log again tells; a second time is a duplicate, and harmless.
+            LogStorageException and not LogDamagedException => new RpcException(RpcCode.Unavailable, RequestGuard.StorageFailed, e),
             BadHttpRequestException bad => new RpcException(
                 bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? RpcCode.ResourceExhausted : RpcCode.InvalidArgument,
                 bad.Message,

@@ -44,7 +44,9 @@ public sealed class NodeHostTests
         Assert.False(node.Host.Failed.IsCompleted);
 
         disk.IsBroken = true;
-        await Assert.ThrowsAsync<HttpRequestException>(() => node.SubmitAsync("alice", [("b", "2")]));
+        // To be sent again, not given up: the entry may be in the log.
+        var refused = await Assert.ThrowsAsync<HttpRequestException>(() => node.SubmitAsync("alice", [("b", "2")]));
+        Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, refused.StatusCode);
 
         var what = await node.Host.Failed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Contains("log alice", what, StringComparison.Ordinal);
@@ -52,6 +54,32 @@ public sealed class NodeHostTests
         disk.IsBroken = false;
         await node.RestartAsync();
         Assert.Equal(3, (await node.SubmitAsync("alice", [("b", "2"), ("c", "3")])).GetProperty("treeSize").GetInt32());
+    }
+
+    [Theory]
+    [InlineData("importing-{0}")]
+    [InlineData("replaced/{0}-1767225600")]
+    public async Task A_log_whose_import_was_interrupted_is_not_begun_anew(string left)
+    {
+        await using var node = await TestNode.StartAsync(OneLog, s_alice);
+        await node.SubmitAsync("alice", [("a", "1")]);
+        await node.StopAsync();
+        var log = Assert.Single(Directory.GetDirectories(Path.Combine(node.Directory, "state", "logs")));
+        var elsewhere = Path.Combine(
+            node.Directory,
+            "state",
+            string.Format(System.Globalization.CultureInfo.InvariantCulture, left, Path.GetFileName(log))
+        );
+        Directory.CreateDirectory(Path.GetDirectoryName(elsewhere)!);
+        Directory.Move(log, elsewhere);
+
+        var refused = await Assert.ThrowsAsync<StartException>(node.RestartAsync);
+        Assert.Contains(elsewhere, refused.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(log));
+
+        Directory.Move(elsewhere, log);
+        await node.RestartAsync();
+        Assert.Equal(2, (await node.SubmitAsync("alice", [("b", "2")])).GetProperty("treeSize").GetInt32());
     }
 
     sealed class NoSyncs : WriteAheadDisk
