@@ -51,6 +51,7 @@ public static class FuzzTargets
         new SignedTraceTarget(),
         new NixCacheInfoTarget(),
         new NarTarget(),
+        new GitHashTarget(),
         new TraceTrustTarget(),
         new ContentAddressTarget(),
         new LogFrameTarget(),

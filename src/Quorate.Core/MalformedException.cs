@@ -1,7 +1,7 @@
 namespace Quorate.Core;
 
 /// <summary>A foreign document is not in its canonical form. The message names the field or offset.</summary>
-public sealed class MalformedException : FormatException
+public class MalformedException : FormatException
 {
     public MalformedException() { }
 

@@ -54,6 +54,42 @@ sealed class NarTarget : IFuzzTarget
     }
 }
 
+/// <summary>Git's hash of an archive that is accepted does not depend on how it arrives.</summary>
+sealed class GitHashTarget : IFuzzTarget
+{
+    public string Name => "nix-git-hash";
+
+    public IEnumerable<byte[]> Seeds => new NarTarget().Seeds;
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        try
+        {
+            var whole = Hash(input, input.Length);
+            FuzzException.ThrowUnless(whole.AsSpan().SequenceEqual(Hash(input, 7)), "the hash depends on the pieces");
+        }
+        catch (MalformedException)
+        {
+            // Refused, as most inputs are.
+        }
+    }
+
+    static byte[] Hash(ReadOnlySpan<byte> input, int cut)
+    {
+        using var hash = ContentHasher.Create("sha1");
+        var git = new GitHasher(new NarEncoder(new ArrayBufferWriter<byte>()), hash);
+        var reader = new NarReader(git);
+        while (!input.IsEmpty)
+        {
+            var piece = input[..Math.Min(cut, input.Length)];
+            reader.Write(piece);
+            input = input[piece.Length..];
+        }
+        reader.Complete();
+        return git.Root;
+    }
+}
+
 sealed class ContentAddressTarget : IFuzzTarget
 {
     public string Name => "nix-content-address";

@@ -132,7 +132,7 @@ static class VerifyCommand
                     host.Write(VerificationTree.Of(result, local));
                 }
                 await reports.WriteAsync(host, result, trustFile);
-                return local.Any(content => content.Differs) ? ExitCode.Rejected : ExitOf(result.Verdict);
+                return ExitOf(result.Verdict, local);
             }
         );
         return command;
@@ -264,6 +264,12 @@ static class VerifyCommand
             "paths" => VerificationMode.Paths,
             _ => VerificationMode.Coalition,
         };
+
+    /// <summary>Bytes that differ outweigh any evidence, and what was to be compared and could not be is not accepted.</summary>
+    internal static int ExitOf(Verdict verdict, IReadOnlyList<LocalContent> local) =>
+        local.Any(content => content.Differs) ? ExitCode.Rejected
+        : verdict == Verdict.Accepted && local.Any(content => content.IsUnknown) ? ExitCode.Inconclusive
+        : ExitOf(verdict);
 
     static int ExitOf(Verdict verdict) => DecideCommand.ExitOf(VerificationJson.Word(verdict));
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Quorate.Core;
 
 namespace Quorate.Nix.Nar;
@@ -31,7 +30,8 @@ public sealed record ContentCheck
     /// <param name="location">Where the object is on disk.</param>
     /// <param name="references">The object itself may be among them or not.</param>
     /// <exception cref="IOException">Something cannot be read, or changed meanwhile.</exception>
-    /// <exception cref="MalformedException">The object cannot have an address of this kind; the message says why.</exception>
+    /// <exception cref="UnaddressableException">No object of this kind has an address of this kind; the message says why.</exception>
+    /// <exception cref="MalformedException">The object is over a limit, or no archive can hold it.</exception>
     public static Task<ContentCheck> WithReferencesAsync(
         StorePath path,
         string location,
@@ -88,14 +88,15 @@ public sealed record ContentCheck
         readonly ReferenceScanner? _scanner;
         readonly NarHasher _nar;
 
-        // Of the file for flat and text, of the archive where that is not hashed by SHA-256 anyway.
-        readonly IncrementalHash? _other;
+        // Of the file for flat and text, of Git's objects, and of the archive where that is not hashed by SHA-256 anyway.
+        readonly ContentHasher? _other;
+        GitHasher? _git;
 
         public Run(StorePath path, ContentMethod method, string algorithm, IReadOnlyCollection<StorePath> references, bool scan)
         {
-            if (method == ContentMethod.Git || !ContentAddress.Allows(method, algorithm) || algorithm == "blake3")
+            if (!ContentAddress.Allows(method, algorithm))
             {
-                throw new MalformedException($"a content address of method {method} under {algorithm} cannot be recomputed");
+                throw new MalformedException($"there is no content address of method {method} under {algorithm}");
             }
             if (references.Any(reference => reference.StoreDir != path.StoreDir))
             {
@@ -103,24 +104,31 @@ public sealed record ContentCheck
             }
             (_path, _method, _algorithm, _given) = (path, method, algorithm, references);
             _nar = new NarHasher(path);
-            _other = method == ContentMethod.Nar && algorithm == "sha256" ? null : IncrementalHash.CreateHash(NameOf(algorithm));
+            _other = method == ContentMethod.Nar && algorithm == "sha256" ? null : ContentHasher.Create(algorithm);
             _scanner = scan ? new ReferenceScanner(references) : null;
             Sinks =
             [
                 _nar,
                 .. _scanner is null ? Array.Empty<IByteSink>() : [_scanner],
-                .. _method == ContentMethod.Nar && _other is not null ? [new HashSink(_other)] : Array.Empty<IByteSink>(),
+                .. _method == ContentMethod.Nar && _other is not null ? [_other] : Array.Empty<IByteSink>(),
             ];
         }
 
         public IReadOnlyList<IByteSink> Sinks { get; }
 
-        public INarVisitor Through(INarVisitor inner) => _method == ContentMethod.Nar ? inner : new FileHasher(inner, _other!);
+        public INarVisitor Through(INarVisitor inner) =>
+            _method switch
+            {
+                ContentMethod.Nar => inner,
+                ContentMethod.Git => _git = new GitHasher(inner, _other!),
+                _ => new FileHasher(inner, _other!),
+            };
 
         public ContentCheck Result()
         {
             _nar.Complete();
             var self = _nar.SelfReferences.Count > 0;
+            var hash = _git?.Root ?? _other?.Finish();
             StorePath[] others = [.. (_scanner?.Found ?? _given).Where(reference => reference != _path).Distinct().Order()];
             return new ContentCheck
             {
@@ -128,13 +136,15 @@ public sealed record ContentCheck
                 NarHash = _nar.Hash,
                 NarSize = _nar.Size,
                 References = self ? [.. others.Append(_path).Order()] : others,
-                Addresses = [.. Enum.GetValues<SelfReferenceEra>().Select(era => Addressed(era, others, self))],
+                Addresses =
+                [
+                    .. Enum.GetValues<SelfReferenceEra>().Select(era => Addressed(era, hash ?? _nar.Modulo(era).ToArray(), others, self)),
+                ],
             };
         }
 
-        AddressedContent Addressed(SelfReferenceEra era, StorePath[] references, bool self)
+        AddressedContent Addressed(SelfReferenceEra era, byte[] hash, StorePath[] references, bool self)
         {
-            var hash = _other?.GetCurrentHash() ?? _nar.Modulo(era).ToArray();
             var address = new ContentAddress(_method, _algorithm, hash);
             try
             {
@@ -143,7 +153,7 @@ public sealed record ContentCheck
             }
             catch (FormatException e)
             {
-                throw new MalformedException($"{_path}: {e.Message}", e);
+                throw new UnaddressableException($"{_path}: {e.Message}", e);
             }
         }
 
@@ -152,27 +162,24 @@ public sealed record ContentCheck
             _nar.Dispose();
             _other?.Dispose();
         }
-
-        /// <summary>MD5 and SHA-1 are computed because paths exist that are made of them, not because anything is trusted for them.</summary>
-        static HashAlgorithmName NameOf(string algorithm) =>
-            algorithm switch
-            {
-                "md5" => HashAlgorithmName.MD5,
-                "sha1" => HashAlgorithmName.SHA1,
-                "sha512" => HashAlgorithmName.SHA512,
-                _ => HashAlgorithmName.SHA256,
-            };
-    }
-
-    sealed class HashSink(IncrementalHash hash) : IByteSink
-    {
-        public void Write(ReadOnlySpan<byte> bytes) => hash.AppendData(bytes);
     }
 }
 
 /// <summary>A content address and the path that it gives the object.</summary>
 /// <param name="Era">Of an object that refers to itself; null for others, which every version of Nix hashes alike.</param>
 public sealed record AddressedContent(ContentAddress Address, StorePath Path, SelfReferenceEra? Era);
+
+/// <summary>The object is not of the kind that its content address is made of, so it is not what the address says.</summary>
+public sealed class UnaddressableException : MalformedException
+{
+    public UnaddressableException() { }
+
+    public UnaddressableException(string message)
+        : base(message) { }
+
+    public UnaddressableException(string message, Exception inner)
+        : base(message, inner) { }
+}
 
 /// <summary>The end of a chain of visitors.</summary>
 sealed class Nowhere : INarVisitor

@@ -1,23 +1,20 @@
-using System.Security.Cryptography;
-using Quorate.Core;
-
 namespace Quorate.Nix.Nar;
 
 /// <summary>Hashes the contents of a tree that is one plain file, and passes the tree on.</summary>
-sealed class FileHasher(INarVisitor inner, IncrementalHash hash) : INarVisitor
+sealed class FileHasher(INarVisitor inner, ContentHasher hash) : INarVisitor
 {
     public void BeginFile(bool executable, ulong length)
     {
         if (executable)
         {
-            throw new MalformedException("an executable file is not addressed by its bytes alone");
+            throw new UnaddressableException("an executable file is not addressed by its bytes alone");
         }
         inner.BeginFile(executable, length);
     }
 
     public void Contents(ReadOnlySpan<byte> piece)
     {
-        hash.AppendData(piece);
+        hash.Write(piece);
         inner.Contents(piece);
     }
 
@@ -33,5 +30,5 @@ sealed class FileHasher(INarVisitor inner, IncrementalHash hash) : INarVisitor
 
     public ValueTask DrainAsync(CancellationToken cancellationToken) => inner.DrainAsync(cancellationToken);
 
-    static MalformedException NotOneFile() => new("an object that is not one file is not addressed by its bytes");
+    static UnaddressableException NotOneFile() => new("an object that is not one file is not addressed by its bytes");
 }

@@ -10,6 +10,9 @@ namespace Quorate.Nix.Verification;
 public sealed record LocalContent(StorePath Path, string State, string Detail)
 {
     public bool Differs => State == "differs";
+
+    /// <summary>It is here, but could not be compared.</summary>
+    public bool IsUnknown => State == "unknown";
 }
 
 /// <summary>
@@ -37,12 +40,12 @@ public sealed class LocalContentChecker(
         {
             return new LocalContent(output.Path, "absent", "not on this machine");
         }
-        if (stated.Kind is DerivationKind.Deferred or DerivationKind.InputAddressed)
-        {
-            return new LocalContent(output.Path, "unknown", "its path does not follow from its content");
-        }
         try
         {
+            if (stated.Kind is DerivationKind.Deferred or DerivationKind.InputAddressed)
+            {
+                return await CheckHashAsync(output, location, cancellationToken);
+            }
             if (await references(output.Path, cancellationToken) is not { } referenced)
             {
                 return new LocalContent(output.Path, "unknown", "Nix does not know its references");
@@ -70,10 +73,27 @@ public sealed class LocalContentChecker(
                 )
                 : new LocalContent(output.Path, "matches", $"{NarHash.ToNix32(check.NarHash)}, {check.NarSize} bytes{era}");
         }
+        catch (UnaddressableException e)
+        {
+            return new LocalContent(output.Path, "differs", e.Message);
+        }
         catch (Exception e) when (e is IOException or MalformedException or UnauthorizedAccessException)
         {
             return new LocalContent(output.Path, "unknown", e.Message);
         }
+    }
+
+    /// <summary>Compares what is at a path that does not follow from its content with the NAR hash that the builders state.</summary>
+    static async Task<LocalContent> CheckHashAsync(VerifiedOutput output, string location, CancellationToken cancellationToken)
+    {
+        if (output.NarHash is not { } stated)
+        {
+            return new LocalContent(output.Path, "unknown", "its path does not follow from its content, and no one NAR hash is claimed");
+        }
+        var (hash, size) = await NarFeed.HashAsync(location, cancellationToken);
+        return hash == stated
+            ? new LocalContent(output.Path, "matches", $"{NarHash.ToNix32(hash)}, {size} bytes")
+            : new LocalContent(output.Path, "differs", $"NAR hash {NarHash.ToNix32(hash)}, but {NarHash.ToNix32(stated)} was claimed");
     }
 
     /// <summary>Compares what is at an input-addressed path, seen as content, with the view that was verified.</summary>

@@ -67,6 +67,10 @@ public sealed class ContentCheckTests : IDisposable
     [InlineData(ContentMethod.Flat, "md5", null)]
     [InlineData(ContentMethod.Nar, "sha1", null)]
     [InlineData(ContentMethod.Nar, "sha512", null)]
+    [InlineData(ContentMethod.Nar, "blake3", "/nix/store/qh8vqvw271a81gs269yss4m7gv14w5h0-leaf.txt")]
+    [InlineData(ContentMethod.Flat, "blake3", "/nix/store/d105azhcc72mlf445rwy7qr80ca08na8-leaf.txt")]
+    [InlineData(ContentMethod.Git, "sha1", "/nix/store/4g9vphmqqxhjqyppdgp6avf7yxaq6hn8-leaf.txt")]
+    [InlineData(ContentMethod.Git, "sha256", "/nix/store/qmidcmr20vh721wzb32gwq17w5x7cv9b-leaf.txt")]
     public async Task WithReferences_every_kind_that_can_be_computed_gives_a_path(ContentMethod method, string algorithm, string? known)
     {
         var claimed = StorePath.Parse(known ?? "/nix/store/00000000000000000000000000000000-leaf.txt");
@@ -90,17 +94,62 @@ public sealed class ContentCheckTests : IDisposable
         Tree[] others = [Tree.Of(), new Tree.Link("x"), new Tree.File(true, "x")];
         foreach (var tree in others)
         {
-            await Assert.ThrowsAsync<MalformedException>(() =>
+            await Assert.ThrowsAsync<UnaddressableException>(() =>
                 ContentCheck.WithReferencesAsync(s_stranger, Put(tree), method, "sha256", [], Cancellation)
             );
         }
     }
 
     [Fact]
-    public async Task WithReferences_kind_that_cannot_be_computed_is_refused() =>
+    public async Task WithReferences_program_or_link_alone_has_no_address_by_Git()
+    {
+        foreach (Tree tree in (Tree[])[new Tree.Link("x"), new Tree.File(true, "x")])
+        {
+            await Assert.ThrowsAsync<UnaddressableException>(() =>
+                ContentCheck.WithReferencesAsync(s_stranger, Put(tree), ContentMethod.Git, "sha1", [], Cancellation)
+            );
+        }
+    }
+
+    [Theory]
+    [InlineData(ContentMethod.Git, "sha1")]
+    [InlineData(ContentMethod.Nar, "blake3")]
+    public async Task WithReferences_object_that_refers_to_something_has_no_address_but_by_SHA_256_of_its_archive(
+        ContentMethod method,
+        string algorithm
+    )
+    {
+        await Assert.ThrowsAsync<UnaddressableException>(() => Check(Tree.Of(), s_reference));
+        await Assert.ThrowsAsync<UnaddressableException>(() => Check(SelfReferring(s_stranger)));
+
+        Task<ContentCheck> Check(Tree tree, params StorePath[] references) =>
+            ContentCheck.WithReferencesAsync(s_stranger, Put(tree), method, algorithm, references, Cancellation);
+    }
+
+    [Theory]
+    [InlineData(ContentMethod.Git, "md5")]
+    [InlineData(ContentMethod.Git, "blake3")]
+    [InlineData(ContentMethod.Text, "blake3")]
+    [InlineData(ContentMethod.Nar, "sha3")]
+    public async Task WithReferences_method_and_algorithm_that_do_not_go_together_are_refused(ContentMethod method, string algorithm) =>
         await Assert.ThrowsAsync<MalformedException>(() =>
-            ContentCheck.WithReferencesAsync(s_stranger, Put(Tree.Of()), ContentMethod.Git, "sha1", [], Cancellation)
+            ContentCheck.WithReferencesAsync(s_stranger, Put(Tree.Of()), method, algorithm, [], Cancellation)
         );
+
+    [Theory]
+    [InlineData(ContentMethod.Git, "sha1")]
+    [InlineData(ContentMethod.Git, "sha256")]
+    [InlineData(ContentMethod.Nar, "blake3")]
+    public async Task OfArchive_of_another_algorithm_says_the_same_as_the_disk(ContentMethod method, string algorithm)
+    {
+        var tree = Tree.Of(("a", Tree.Of(("f", new Tree.File(true, "x")))), ("a.b", new Tree.Link("a")), ("e", Tree.Of()));
+        var disk = await ContentCheck.WithReferencesAsync(s_stranger, Put(tree), method, algorithm, [], Cancellation);
+        var archive = new MemoryStream(tree.ToArchive());
+        Assert.Equal(
+            disk.Addresses,
+            (await ContentCheck.OfArchiveAsync(s_stranger, archive, method, algorithm, [], Cancellation)).Addresses
+        );
+    }
 
     [Fact]
     public async Task OfArchive_says_the_same_as_the_disk()
