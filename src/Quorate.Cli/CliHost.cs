@@ -26,8 +26,6 @@ sealed record CliHost
 
     public required Func<string, string?> Variable { get; init; }
 
-    public TextReader In { get; init; } = TextReader.Null;
-
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>Raw bytes of values go here.</summary>
@@ -36,12 +34,14 @@ sealed record CliHost
     /// <summary>Standard output is a terminal: colours, and tables as wide as it is.</summary>
     public bool Interactive { get; init; }
 
+    /// <summary>The terminal shows colours, and its user has not said that they are unwanted.</summary>
+    public bool Colours => Interactive && Variable("NO_COLOR") is null or "" && Variable("TERM") is { Length: > 0 } and not "dumb";
+
     public static CliHost System() =>
         new()
         {
             Out = Console.Out,
             Error = Console.Error,
-            In = Console.In,
             Variable = Environment.GetEnvironmentVariable,
             OpenOutput = Console.OpenStandardOutput,
             Interactive = !Console.IsOutputRedirected,

@@ -21,25 +21,30 @@ static class CommandLine
 
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON document instead of text" };
 
-    public static RootCommand Build(CliHost host)
+    static readonly CommandTable s_commands = new(
+        ("init", (host, _) => InitCommand.Build(host)),
+        ("key", (host, _) => KeyCommands.Build(host)),
+        ("token", (host, _) => TokenCommand.Build(host)),
+        ("log", (host, _) => LogCommands.Build(host)),
+        ("submit", (host, _) => SubmitCommands.Submit(host)),
+        ("flush", (host, _) => SubmitCommands.Flush(host)),
+        ("decide", (host, _) => DecideCommand.Build(host)),
+        ("why", (host, _) => WhyCommand.Build(host)),
+        ("nix", NixCommands.Build),
+        ("doctor", (host, _) => DoctorCommand.Build(host)),
+        ("completion", (host, _) => CompletionCommand.Build(host))
+    );
+
+    /// <param name="words">The command line, where only what it names is needed.</param>
+    public static RootCommand Build(CliHost host, params ReadOnlySpan<string> words)
     {
         var root = new RootCommand(
             "Publish what you build, count what others built, and see why something is or is not installed. Talks to a running quorated."
         )
         {
             Node,
-            InitCommand.Build(host),
-            KeyCommands.Build(host),
-            TokenCommand.Build(host),
-            LogCommands.Build(host),
-            SubmitCommands.Submit(host),
-            SubmitCommands.Flush(host),
-            DecideCommand.Build(host),
-            WhyCommand.Build(host),
-            NixCommands.Build(host),
-            DoctorCommand.Build(host),
-            CompletionCommand.Build(host),
         };
+        s_commands.AddTo(root, host, words);
         root.Teach(
             "A node is found by --node, $QUORATE_NODE, /run/quorate/control.socket, then $XDG_RUNTIME_DIR/quorate/control.socket.\n"
                 + "Exit status: 0 accepted or done, 1 usage or internal error, 2 rejected, 3 inconclusive.",
@@ -54,7 +59,7 @@ static class CommandLine
 
     public static async Task<int> RunAsync(string[] args, CliHost host, CancellationToken cancellationToken)
     {
-        var result = Build(host).Parse(args);
+        var result = Build(host, args).Parse(args);
         if (result.Action is ParseErrorAction)
         {
             foreach (var error in result.Errors)

@@ -6,14 +6,19 @@ namespace Quorate.Cli.Commands;
 /// <summary><c>quorate nix …</c></summary>
 static class NixCommands
 {
-    public static Command Build(CliHost host) =>
-        new("nix", "Publish and check what Nix builds")
-        {
-            HookCommands.Build(host),
-            SubmitClosureCommand.Build(host),
-            NixSignCommand.Build(host),
-            VerifyCommand.Build(host),
-        };
+    static readonly CommandTable s_commands = new(
+        ("hook", (host, _) => HookCommands.Build(host)),
+        ("submit-closure", (host, _) => SubmitClosureCommand.Build(host)),
+        ("sign", (host, _) => NixSignCommand.Build(host)),
+        ("verify", (host, _) => VerifyCommand.Build(host))
+    );
+
+    public static Command Build(CliHost host, ReadOnlySpan<string> words)
+    {
+        var command = new Command("nix", "Publish and check what Nix builds");
+        s_commands.AddTo(command, host, words);
+        return command;
+    }
 
     public static Option<string?> NixStoreOption() =>
         new("--nix-store") { Description = "The nix-store program to ask (default: the one on $PATH)", HelpName = "FILE" };

@@ -1,19 +1,18 @@
 using Quorate.Cli.Commands;
 using Quorate.Sources.Control;
-using Spectre.Console;
 
 namespace Quorate.Cli.Rendering;
 
 /// <summary>A decision as a tree: verdict and rule, then each candidate output with who claims it, then those who claim none.</summary>
 static class EvidenceTree
 {
-    public static Tree Of(string shown, DecisionInfo decision)
+    public static Outline Of(string shown, DecisionInfo decision)
     {
-        var tree = new Tree(Screen.Say(shown));
-        var verdict = tree.AddNode(Screen.Say($"{decision.Verdict} by {decision.Engine}", Colour(decision.Verdict)));
+        var tree = new Outline(shown);
+        var verdict = tree.Add($"{decision.Verdict} by {decision.Engine}", ToneOf(decision.Verdict));
         foreach (var reason in decision.Reasons)
         {
-            verdict.AddNode(Screen.Say(reason));
+            verdict.Add(reason);
         }
         // Claims that mean the same are one candidate, however their bytes were spelled.
         foreach (
@@ -22,19 +21,17 @@ static class EvidenceTree
         {
             // The best-supported candidate of a refused input has supporters too.
             var supported = decision.Verdict == "accepted" && candidate.Any(t => t.Status == "supports");
-            var node = tree.AddNode(
-                Screen.Say($"{(supported ? "accepted output" : "claimed output")}: {candidate.Key}", supported ? Color.Green : Color.Red)
-            );
+            var node = tree.Add($"{(supported ? "accepted output" : "claimed output")}: {candidate.Key}", supported ? Tone.Good : Tone.Bad);
             foreach (var testimony in candidate)
             {
-                var builder = node.AddNode(Screen.Say($"{testimony.Builder}: {Standing(testimony)}"));
+                var builder = node.Add($"{testimony.Builder}: {Standing(testimony)}");
                 foreach (var digest in testimony.SelfDivergences)
                 {
-                    builder.AddNode(Screen.Say($"later logged something else: {digest} (self-divergence, no vote)", Color.Yellow));
+                    builder.Add($"later logged something else: {digest} (self-divergence, no vote)", Tone.Doubtful);
                 }
                 if (testimony.Reason is { } reason)
                 {
-                    builder.AddNode(Screen.Say(reason));
+                    builder.Add(reason);
                 }
             }
         }
@@ -44,17 +41,17 @@ static class EvidenceTree
         return tree;
     }
 
-    static void Group(Tree tree, DecisionInfo decision, string status, string title, string fallback)
+    static void Group(Outline tree, DecisionInfo decision, string status, string title, string fallback)
     {
         var members = decision.Testimonies.Where(t => t.Status == status).ToArray();
         if (members.Length == 0)
         {
             return;
         }
-        var node = tree.AddNode(Screen.Say(title, Color.Yellow));
+        var node = tree.Add(title, Tone.Doubtful);
         foreach (var member in members)
         {
-            node.AddNode(Screen.Say($"{member.Builder}: {member.Reason ?? fallback}"));
+            node.Add($"{member.Builder}: {member.Reason ?? fallback}");
         }
     }
 
@@ -81,11 +78,11 @@ static class EvidenceTree
         return origin + proof + seen;
     }
 
-    static Color Colour(string verdict) =>
+    static Tone ToneOf(string verdict) =>
         verdict switch
         {
-            "accepted" => Color.Green,
-            "rejected" => Color.Red,
-            _ => Color.Yellow,
+            "accepted" => Tone.Good,
+            "rejected" => Tone.Bad,
+            _ => Tone.Doubtful,
         };
 }

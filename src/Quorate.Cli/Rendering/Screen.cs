@@ -16,7 +16,7 @@ static class Screen
     // Base64 and paths stay as people and grep expect them; the document goes to a terminal or a file, never into a web page.
     static readonly JsonWriterOptions s_json = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static void Write(this CliHost host, IRenderable renderable)
+    public static void Write(this CliHost host, Table renderable)
     {
         var console = AnsiConsole.Create(
             new AnsiConsoleSettings
@@ -30,6 +30,14 @@ static class Screen
         console.Profile.Width = UnwrappedWidth;
         console.Profile.Capabilities.Unicode = true;
         console.Write(renderable);
+    }
+
+    public static void Write(this CliHost host, Outline outline)
+    {
+        // Standard output is not buffered.
+        using var text = new StringWriter();
+        outline.WriteTo(text, host.Colours);
+        host.Out.Write(text);
     }
 
     public static Table Table(params string[] columns)
@@ -51,8 +59,6 @@ static class Screen
     /// <summary>Cells are foreign text: never markup, no control characters.</summary>
     public static Table Row(this Table table, params string?[] cells) =>
         table.AddRow(cells.Select(c => new Text(Printable(c ?? ""))).ToArray<IRenderable>());
-
-    public static Text Say(string text, Color? colour = null) => new(Printable(text), colour is { } c ? new Style(c) : null);
 
     /// <summary>Control characters could move the cursor or recolour what follows: shown as question marks.</summary>
     public static string Printable(string text) =>

@@ -1,7 +1,6 @@
 using Quorate.Cli.Rendering;
 using Quorate.Nix.Verification;
 using Quorate.Trust;
-using Spectre.Console;
 
 namespace Quorate.Cli.Verify;
 
@@ -10,102 +9,98 @@ static class VerificationTree
 {
     const int Shown = 40;
 
-    public static Tree Of(TraceVerification result, IReadOnlyList<LocalContent> local)
+    public static Outline Of(TraceVerification result, IReadOnlyList<LocalContent> local)
     {
-        var tree = new Tree(Screen.Say(result.Target.BaseName));
-        var verdict = tree.AddNode(
-            Screen.Say(
-                $"{VerificationJson.Word(result.Verdict)} ({VerificationJson.Word(result.Mode)}) by {result.Rule}",
-                Colour(result.Verdict)
-            )
+        var tree = new Outline(result.Target.BaseName);
+        var verdict = tree.Add(
+            $"{VerificationJson.Word(result.Verdict)} ({VerificationJson.Word(result.Mode)}) by {result.Rule}",
+            ToneOf(result.Verdict)
         );
         foreach (var (name, path) in result.Outputs?.Pairs ?? [])
         {
-            verdict.AddNode(Screen.Say($"{name}  {path}", Color.Green));
+            verdict.Add($"{name}  {path}", Tone.Good);
         }
         foreach (var reason in result.Reasons)
         {
-            verdict.AddNode(Screen.Say(reason));
+            verdict.Add(reason);
         }
         Steps(tree, result);
-        Group(tree, "missing", Color.Red, result.Missing, missing => $"{missing.Derivation.BaseName}: {missing.Reason}{Resolved(missing)}");
+        Group(tree, "missing", Tone.Bad, result.Missing, missing => $"{missing.Derivation.BaseName}: {missing.Reason}{Resolved(missing)}");
         if (result.Divergences.Count > 0)
         {
-            var node = tree.AddNode(Screen.Say($"builders differ about {result.Divergences.Count} steps", Color.Yellow));
+            var node = tree.Add($"builders differ about {result.Divergences.Count} steps", Tone.Doubtful);
             foreach (var divergence in result.Divergences.Take(Shown))
             {
-                var step = node.AddNode(Screen.Say(divergence.Derivation.BaseName));
+                var step = node.Add(divergence.Derivation.BaseName);
                 foreach (var outcome in divergence.Outcomes)
                 {
-                    step.AddNode(Screen.Say($"{string.Join(", ", outcome.Builders)}: {outcome.Outputs} (resolved as {outcome.Resolved})"));
+                    step.Add($"{string.Join(", ", outcome.Builders)}: {outcome.Outputs} (resolved as {outcome.Resolved})");
                 }
             }
         }
-        Group(tree, "not seen", Color.Yellow, result.Gaps, gap => gap.Reason);
+        Group(tree, "not seen", Tone.Doubtful, result.Gaps, gap => gap.Reason);
         Group(
             tree,
             "on this machine",
-            Color.Yellow,
+            Tone.Doubtful,
             [.. local.Where(content => content.State != "matches")],
             c => $"{c.State}: {c.Path}: {c.Detail}"
         );
         if (local.Count > 0)
         {
-            tree.AddNode(
-                Screen.Say(
-                    $"{local.Count(content => content.State == "matches")} of {local.Count} verified paths have the verified content on this machine"
-                )
+            tree.Add(
+                $"{local.Count(content => content.State == "matches")} of {local.Count} verified paths have the verified content on this machine"
             );
         }
         return tree;
     }
 
-    static void Steps(Tree tree, TraceVerification result)
+    static void Steps(Outline tree, TraceVerification result)
     {
         if (result.Positions.Count == 0)
         {
             return;
         }
-        var steps = tree.AddNode(Screen.Say($"{result.Positions.Count} steps verified, {result.Fixed.Count} fixed outputs"));
+        var steps = tree.Add($"{result.Positions.Count} steps verified, {result.Fixed.Count} fixed outputs");
         foreach (var group in result.Positions.GroupBy(position => string.Join(", ", position.Signers), StringComparer.Ordinal))
         {
-            var signers = steps.AddNode(Screen.Say($"{group.Count()} by {group.Key}"));
+            var signers = steps.Add($"{group.Count()} by {group.Key}");
             foreach (var position in group.Take(Shown))
             {
-                signers.AddNode(Screen.Say($"{position.Derivation.Name}  {position.Outputs}"));
+                signers.Add($"{position.Derivation.Name}  {position.Outputs}");
             }
             if (group.Count() > Shown)
             {
-                signers.AddNode(Screen.Say($"… and {group.Count() - Shown} more; --json lists all"));
+                signers.Add($"… and {group.Count() - Shown} more; --json lists all");
             }
         }
     }
 
-    static void Group<T>(Tree tree, string title, Color colour, IReadOnlyList<T> items, Func<T, string> text)
+    static void Group<T>(Outline tree, string title, Tone tone, IReadOnlyList<T> items, Func<T, string> text)
     {
         if (items.Count == 0)
         {
             return;
         }
-        var node = tree.AddNode(Screen.Say(title, colour));
+        var node = tree.Add(title, tone);
         foreach (var item in items.Take(Shown))
         {
-            node.AddNode(Screen.Say(text(item)));
+            node.Add(text(item));
         }
         if (items.Count > Shown)
         {
-            node.AddNode(Screen.Say($"… and {items.Count - Shown} more; --json lists all"));
+            node.Add($"… and {items.Count - Shown} more; --json lists all");
         }
     }
 
     static string Resolved(MissingEvidence missing) =>
         missing.Resolved.Count == 0 ? "" : $" (resolved as {string.Join(", ", missing.Resolved.Take(4))})";
 
-    static Color Colour(Verdict verdict) =>
+    static Tone ToneOf(Verdict verdict) =>
         verdict switch
         {
-            Verdict.Accepted => Color.Green,
-            Verdict.Rejected => Color.Red,
-            _ => Color.Yellow,
+            Verdict.Accepted => Tone.Good,
+            Verdict.Rejected => Tone.Bad,
+            _ => Tone.Doubtful,
         };
 }

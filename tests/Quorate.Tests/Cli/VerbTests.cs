@@ -332,6 +332,37 @@ public sealed class VerbTests : IDisposable
         }
     }
 
+    // Only what a command line names is built; that must be what is there when all is.
+    [Fact]
+    public void Every_verb_is_the_same_built_alone()
+    {
+        foreach (var path in Commands(Quorate.Cli.CommandLine.Build(Host())))
+        {
+            var (whole, alone) = (
+                Find(Quorate.Cli.CommandLine.Build(Host()), path),
+                Find(Quorate.Cli.CommandLine.Build(Host(), path), path)
+            );
+            Assert.Equal(Describe(whole), Describe(alone));
+        }
+
+        static System.CommandLine.Command Find(System.CommandLine.Command root, string[] path) =>
+            path.Aggregate(root, (command, name) => command.Subcommands.Single(c => c.Name == name));
+
+        static string Describe(System.CommandLine.Command command) =>
+            $"{command.Name}: {command.Description} {string.Join(' ', command.Options.Select(o => o.Name))} {string.Join(' ', command.Arguments.Select(a => a.Name))}\n"
+            + string.Join('\n', command.Subcommands.Select(Describe));
+    }
+
+    [Fact]
+    public void A_verb_that_is_named_is_built_alone() =>
+        Assert.Equal(
+            [
+                ["nix"],
+                ["nix", "verify"],
+            ],
+            Commands(Quorate.Cli.CommandLine.Build(Host(), "nix", "verify", "--trust", "log")).Where(path => path.Length > 0)
+        );
+
     [Fact]
     public async Task An_unknown_option_points_to_the_right_help()
     {

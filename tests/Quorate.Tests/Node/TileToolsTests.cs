@@ -129,7 +129,6 @@ public sealed class TileToolsTests : IAsyncLifetime
         {
             Out = output,
             Error = error,
-            In = TextReader.Null,
             Variable = _ => null,
             OpenOutput = () => bytes,
         };
