@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using Quorate.Core;
 using Quorate.Core.Encodings;
@@ -14,6 +15,10 @@ public static class BinaryCacheNames
     public const string CacheInfo = "nix-cache-info";
 
     const string NarInfoExtension = ".narinfo";
+
+    const int MaxOtherCompression = 16;
+
+    static readonly SearchValues<char> s_otherCompression = SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyz");
 
     // As in the field `Compression`, which is empty or absent for bzip2.
     static readonly Dictionary<string, string> s_extensions = new(StringComparer.Ordinal)
@@ -51,6 +56,31 @@ public static class BinaryCacheNames
         s_extensions.TryGetValue(compression, out var extension)
             ? $"nar/{Nix32.Encode(fileHash.AsSpan())}.nar{extension}"
             : throw new ArgumentException("not a compression of Nix", nameof(compression));
+
+    /// <summary>
+    /// What follows <c>.nar</c> in the name of an archive. Nix reads more compressions than it writes names for; here those are called by themselves.
+    /// </summary>
+    /// <param name="compression">As in the field <c>Compression</c>.</param>
+    public static string NarExtension(string compression) =>
+        s_extensions.TryGetValue(compression, out var known) ? known : "." + compression;
+
+    /// <summary>The compression that <see cref="NarExtension"/> stands for; false for what it never gives.</summary>
+    public static bool TryNarExtension(ReadOnlySpan<char> extension, [NotNullWhen(true)] out string? compression)
+    {
+        foreach (var (name, known) in s_extensions)
+        {
+            if (extension.SequenceEqual(known))
+            {
+                compression = name;
+                return true;
+            }
+        }
+        var other = extension.Length is > 1 and <= MaxOtherCompression + 1 && extension[0] == '.' ? extension[1..] : [];
+        var ok = other.Length > 0 && !other.ContainsAnyExcept(s_otherCompression);
+        // One that was called like another one's extension would have two names; there is none.
+        compression = ok ? other.ToString() : null;
+        return ok;
+    }
 
     /// <summary>What a build printed: <c>log/HASH-NAME.drv</c>.</summary>
     /// <exception cref="ArgumentException">Not the path of a derivation.</exception>

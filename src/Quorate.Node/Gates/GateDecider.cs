@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.CompilerServices;
 using Quorate.Core;
 using Quorate.Crypto.Keys;
 using Quorate.Nix;
@@ -23,13 +22,10 @@ sealed class GateDecider(
     IReadOnlyList<SignedCache> caches,
     GateUpstreams upstreams,
     GateTraces? traces,
+    FirstSynchronisations synchronisations,
     TimeProvider time
 )
 {
-    /// <summary>A remote may take a first synchronisation as long as it likes; the gate does not wait for it for ever.</summary>
-    static readonly TimeSpan s_firstSyncPatience = TimeSpan.FromMinutes(10);
-
-    readonly ConditionalWeakTable<IFollowedLog, object> _waitingSince = [];
     readonly PathFinder _paths = new(logs, caches, section.StoreDir, time);
 
     public async Task<GateAnswer> DecideAsync(string hashPart, CancellationToken cancellationToken)
@@ -46,7 +42,12 @@ sealed class GateDecider(
                 files = await upstreams.LookupAgainAsync(hashPart, cancellationToken);
                 answer = Judge(hashPart, candidates, files);
             }
-            if (answer.IsRefusal && traces is not null && await traces.ObjectAsync(hashPart, cancellationToken) is { } verified)
+            if (
+                answer.IsRefusal
+                && traces is not null
+                && await traces.ObjectAsync(hashPart, files.Files.Select(file => file.Info.Deriver).OfType<string>(), cancellationToken)
+                    is { } verified
+            )
             {
                 answer = VerifiedBuild(verified, files);
             }
@@ -224,14 +225,11 @@ sealed class GateDecider(
     /// </summary>
     string? NotReadyReason()
     {
-        var mirrors = logs
-            .Followed.Where(log => log.Section.Mode == FollowMode.Mirror && log.Identity.Protocol == Protocol.Nix)
-            .ToImmutableArray();
-        var waiting = mirrors.Where(log => log.Head is null && log.Status.LastAttempt is null && IsWaitedFor(log)).ToImmutableArray();
-        if (!waiting.IsEmpty)
+        if (synchronisations.Waiting(Protocol.Nix) is { } waiting)
         {
-            return $"the first synchronisation of {string.Join(", ", waiting.Select(log => log.Section.Name))} is not done yet";
+            return waiting;
         }
+        var mirrors = synchronisations.Mirrors(Protocol.Nix);
         var hasOtherSources =
             caches.Count > 0
             || logs.Published.Any(entry => entry.Log.Identity.Protocol == Protocol.Nix)
@@ -240,9 +238,6 @@ sealed class GateDecider(
             ? "no followed log could be synchronised so far"
             : null;
     }
-
-    bool IsWaitedFor(IFollowedLog log) =>
-        time.GetElapsedTime((long)_waitingSince.GetValue(log, _ => time.GetTimestamp())) < s_firstSyncPatience;
 
     sealed record Candidates(ImmutableArray<(StorePath Path, Decision Decision)> Decided, string? NotReady);
 }

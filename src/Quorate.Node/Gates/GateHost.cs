@@ -51,59 +51,108 @@ public sealed class GateHost(
 
     Running? _running;
 
+    /// <summary>What the configuration that was last taken over names and files hold. It outlives a gate that made way for one that could not start.</summary>
+    Material? _material;
+
     /// <summary>Where the gate listens, with its real port; null when none is configured.</summary>
     public Uri? Address => _running?.Gate.Address;
 
     /// <summary>What the gate signs with; null when none is configured.</summary>
-    public NixCachePublicKey? PublicKey => _running?.Key.PublicKey;
+    public NixCachePublicKey? PublicKey => _running?.Material.Key.PublicKey;
 
     public ImmutableArray<GateRefusal> RecentRefusals => _running?.Gate.RecentRefusals ?? [];
 
-    /// <summary>Starts, replaces or ends the gate. What can be wrong with the configuration is found before the old gate is touched.</summary>
+    /// <summary>
+    /// Starts, replaces or ends the gate; one that is to stay as it is judges everything anew. What can be wrong with the configuration is found before the
+    /// old gate is touched.
+    /// </summary>
     /// <exception cref="GateException">Key or upstreams cannot be used (the old gate goes on), or the address cannot be bound (no gate runs).</exception>
-    public async Task ApplyAsync(NodeConfiguration configuration, IReadOnlyList<SignedCache> caches, CancellationToken cancellationToken)
+    public Task ApplyAsync(NodeConfiguration configuration, IReadOnlyList<SignedCache> caches, CancellationToken cancellationToken) =>
+        TakeOverAsync(configuration, caches, before: null, cancellationToken);
+
+    /// <summary>
+    /// Puts the gate of the configuration before back, with the key and the trust model that it had: what their files hold by now was refused.
+    /// </summary>
+    /// <exception cref="GateException">The address cannot be bound.</exception>
+    public Task RestoreAsync(NodeConfiguration configuration, IReadOnlyList<SignedCache> caches, CancellationToken cancellationToken) =>
+        TakeOverAsync(configuration, caches, _material, cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        Replace(null);
+    }
+
+    /// <param name="before">Null reads the files.</param>
+    async Task TakeOverAsync(
+        NodeConfiguration configuration,
+        IReadOnlyList<SignedCache> caches,
+        Material? before,
+        CancellationToken cancellationToken
+    )
     {
         if (configuration.NixGate is not { } section)
         {
             await StopAsync();
+            Replace(null);
             return;
-        }
-        var key = ReadKey(section.SigningKey);
-        if (OtherUse(key.PublicKey.Key, configuration) is { } use)
-        {
-            key.Dispose();
-            throw new GateException($"{section.SigningKey} is {use}; the gate needs a key of its own");
         }
         FollowSection[] optedIn = [.. configuration.Follow.Where(follow => follow.UseUpstream && follow.Protocol == Protocol.Nix)];
-        TraceTrust? trust;
+        string[] keepers = section.Traces is null ? [] : Keepers(configuration);
+        var material = before ?? await ReadAsync(section, configuration, cancellationToken);
+        var isTaken = false;
         try
         {
-            trust = section.Traces is { } traces ? await ReadTrustAsync(traces.Trust, cancellationToken) : null;
+            if (_running is { } running && running.IsSame(section, material, caches, optedIn, keepers))
+            {
+                running.Gate.Forget();
+                return;
+            }
+            var gate = Create(section, material, caches, keepers);
+            // The old gate first: the new one may want the same port.
+            await StopAsync();
+            await StartAsync(gate, section, cancellationToken);
+            var upstreams = new LogUpstreams(optedIn, time, loggers.CreateLogger<NixGate>(), gate.UseUpstreamsOfLogs);
+            Replace(material);
+            isTaken = true;
+            _running = new Running(gate, section, material, caches, optedIn, keepers, upstreams);
         }
-        catch (GateException)
+        finally
         {
-            key.Dispose();
-            throw;
+            if (!isTaken && material != _material)
+            {
+                material.Dispose();
+            }
         }
-        if (_running is { } running && running.IsSame(section, key, caches, optedIn, trust))
-        {
-            key.Dispose();
-            return;
-        }
-        NixGate gate;
+    }
+
+    NixGate Create(GateSection section, Material material, IReadOnlyList<SignedCache> caches, string[] keepers)
+    {
         try
         {
-            gate = new NixGate(
-                new NixGateParts(section, key, decisions, logs, caches, time, loggers, meterName, metricsScope, Traces(section, trust))
+            return new NixGate(
+                new NixGateParts(
+                    section,
+                    material.Key,
+                    decisions,
+                    logs,
+                    caches,
+                    time,
+                    loggers,
+                    meterName,
+                    metricsScope,
+                    Traces(section, material.Trust, keepers)
+                )
             );
         }
         catch (FormatException e)
         {
-            key.Dispose();
             throw new GateException(e.Message, e);
         }
-        // The old gate first: the new one may want the same port.
-        await StopAsync();
+    }
+
+    static async Task StartAsync(NixGate gate, GateSection section, CancellationToken cancellationToken)
+    {
         try
         {
             await gate.StartAsync(cancellationToken);
@@ -111,7 +160,6 @@ public sealed class GateHost(
         catch (Exception e)
         {
             await gate.DisposeAsync();
-            key.Dispose();
             // A port in use is an IOException; one that needs privileges, or an address that this machine has not, a bare SocketException.
             if (e is IOException or SocketException)
             {
@@ -119,11 +167,45 @@ public sealed class GateHost(
             }
             throw;
         }
-        var upstreams = new LogUpstreams(optedIn, time, loggers.CreateLogger<NixGate>(), gate.UseUpstreamsOfLogs);
-        _running = new Running(gate, section, key, caches, optedIn, upstreams, trust);
     }
 
-    public async ValueTask DisposeAsync() => await StopAsync();
+    void Replace(Material? material)
+    {
+        if (material != _material)
+        {
+            _material?.Dispose();
+            _material = material;
+        }
+    }
+
+    async Task<Material> ReadAsync(GateSection section, NodeConfiguration configuration, CancellationToken cancellationToken)
+    {
+        var key = ReadKey(section.SigningKey);
+        try
+        {
+            if (OtherUse(key.PublicKey.Key, configuration) is { } use)
+            {
+                throw new GateException($"{section.SigningKey} is {use}; the gate needs a key of its own");
+            }
+            return new Material(key, section.Traces is { } traces ? await ReadTrustAsync(traces.Trust, cancellationToken) : null);
+        }
+        catch
+        {
+            key.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Nodes that logs of build traces are followed from. Those behind a socket of this machine have no trace store that HTTP reaches.</summary>
+    static string[] Keepers(NodeConfiguration configuration) =>
+        [
+            .. configuration
+                .Follow.Where(follow => follow.Protocol == Protocol.NixTrace)
+                .SelectMany(follow => follow.Remotes)
+                .Where(remote => remote.Scheme == Uri.UriSchemeHttp || remote.Scheme == Uri.UriSchemeHttps)
+                .Select(remote => remote.OriginalString)
+                .Distinct(StringComparer.Ordinal),
+        ];
 
     /// <summary>What else the key signs, compared by bytes: one key with two uses could make one kind of statement pass for the other.</summary>
     string? OtherUse(Ed25519PublicKey key, NodeConfiguration configuration) =>
@@ -164,30 +246,29 @@ public sealed class GateHost(
         }
     }
 
-    GateTraceParts? Traces(GateSection section, TraceTrust? trust)
+    GateTraceParts? Traces(GateSection section, TraceTrust? trust, string[] keepers)
     {
         if (section.Traces is not { } traces || trust is null)
         {
             return null;
         }
-        List<TraceCache> caches = [];
-        foreach (var source in traces.Sources)
-        {
-            caches.Add(
-                TraceCacheAddress.TryParse(source, out var address)
-                    ? new TraceCache(address, time)
-                    : throw new FormatException($"the gate cannot look for traces at '{source}'")
-            );
-        }
+        var addresses = traces.Sources.Select(AddressOf).ToList();
+        List<TraceCache> caches = [.. addresses.Select(address => new TraceCache(address, time))];
         return new GateTraceParts(
             trust,
             traces.Derivations,
             caches,
+            [.. keepers.Except(traces.Sources, StringComparer.Ordinal).Select(AddressOf).Select(address => new TraceCache(address, time))],
             () => [.. caches, .. NodeTraceSources.Of(logs)],
             traceFolder,
             new LoggedInputs(logs).Next
         );
     }
+
+    static TraceCacheAddress AddressOf(string source) =>
+        TraceCacheAddress.TryParse(source, out var address)
+            ? address
+            : throw new FormatException($"the gate cannot look for traces at '{source}'");
 
     async Task StopAsync()
     {
@@ -200,36 +281,44 @@ public sealed class GateHost(
         using var grace = new CancellationTokenSource(s_grace, time);
         await running.Gate.StopAsync(grace.Token);
         await running.Gate.DisposeAsync();
-        running.Key.Dispose();
+    }
+
+    /// <summary>What the files hold that a configuration names.</summary>
+    sealed record Material(NixCacheSecretKey Key, TraceTrust? Trust) : IDisposable
+    {
+        public void Dispose() => Key.Dispose();
     }
 
     sealed record Running(
         NixGate Gate,
         GateSection Section,
-        NixCacheSecretKey Key,
+        Material Material,
         IReadOnlyList<SignedCache> Caches,
         IReadOnlyList<FollowSection> OptedIn,
-        LogUpstreams Upstreams,
-        TraceTrust? Trust
+        IReadOnlyList<string> Keepers,
+        LogUpstreams Upstreams
     )
     {
         public bool IsSame(
             GateSection section,
-            NixCacheSecretKey key,
+            Material material,
             IReadOnlyList<SignedCache> caches,
             IReadOnlyList<FollowSection> optedIn,
-            TraceTrust? trust
+            IReadOnlyList<string> keepers
         ) =>
             Section with { Upstreams = section.Upstreams } == section
             && Section.Upstreams.SequenceEqual(section.Upstreams)
-            && Key.PublicKey == key.PublicKey
+            && Material.Key.PublicKey == material.Key.PublicKey
             && Caches.SequenceEqual(caches)
             && OptedIn.Select(Place).SequenceEqual(optedIn.Select(Place), StringComparer.Ordinal)
-            && (Trust is null ? trust is null : trust is not null && Text(Trust) == Text(trust));
+            && Keepers.SequenceEqual(keepers, StringComparer.Ordinal)
+            && Text(Material.Trust) == Text(material.Trust);
 
-        /// <summary>The rule and every key: all that a trust model for traces consists of.</summary>
-        static string Text(TraceTrust trust) =>
-            $"{trust.Text}\n{string.Join('\n', trust.Builders.Select(b => $"{b.Name} {b.IsLegacy} {string.Join(' ', b.Keys.ClaimKeys.Concat(b.Keys.LegacyKeys))}"))}";
+        /// <summary>The rule, every key and whose log is whose: all that a trust model for traces consists of.</summary>
+        static string? Text(TraceTrust? trust) => trust is null ? null : $"{trust.Text}\n{string.Join('\n', trust.Builders.Select(Text))}";
+
+        static string Text(TraceBuilder builder) =>
+            $"{builder.Name} {builder.IsLegacy} {builder.Keys.LogId} {string.Join(' ', builder.Keys.ClaimKeys.Concat(builder.Keys.LegacyKeys))}";
 
         static string Place(FollowSection follow) => $"{follow.Name} {follow.Key} {string.Join(' ', follow.Remotes)}";
     }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using Quorate.Core;
 using Quorate.Core.Encodings;
@@ -14,17 +13,6 @@ sealed record NarUrl(Sha256Digest NarHash, string HashPart, string Compression)
 {
     const string Folder = "nar/";
     const int NarHashLength = 52;
-
-    static readonly SearchValues<char> s_nameCharacters = SearchValues.Create("0123456789abcdefghijklmnopqrstuvwxyz");
-
-    static readonly (string Compression, string Suffix)[] s_suffixes =
-    [
-        ("none", ""),
-        ("xz", ".xz"),
-        ("bzip2", ".bz2"),
-        ("zstd", ".zst"),
-        ("gzip", ".gz"),
-    ];
 
     public static NarUrl Of(NarInfo upstream) => new(upstream.NarHash, upstream.StorePath.HashPart, upstream.Compression);
 
@@ -44,7 +32,7 @@ sealed record NarUrl(Sha256Digest NarHash, string HashPart, string Compression)
             || !Nix.NarHash.TryNix32(rest[..NarHashLength], out var narHash)
             || !StorePath.IsHashPart(rest[(NarHashLength + 1)..stem])
             || !rest[stem..].StartsWith(".nar", StringComparison.Ordinal)
-            || !TryCompression(rest[(stem + 4)..], out var compression)
+            || !BinaryCacheNames.TryNarExtension(rest[(stem + 4)..], out var compression)
         )
         {
             return false;
@@ -53,37 +41,6 @@ sealed record NarUrl(Sha256Digest NarHash, string HashPart, string Compression)
         return true;
     }
 
-    public override string ToString() => $"{Folder}{Nix32.Encode(NarHash.AsSpan())}-{HashPart}.nar{Suffix()}";
-
-    string Suffix()
-    {
-        foreach (var (compression, suffix) in s_suffixes)
-        {
-            if (compression == Compression)
-            {
-                return suffix;
-            }
-        }
-        return "." + Compression;
-    }
-
-    static bool TryCompression(ReadOnlySpan<char> suffix, [NotNullWhen(true)] out string? compression)
-    {
-        compression = null;
-        foreach (var (name, known) in s_suffixes)
-        {
-            if (suffix.SequenceEqual(known))
-            {
-                compression = name;
-                return true;
-            }
-        }
-        if (suffix.Length is < 2 or > 17 || suffix[0] != '.' || suffix[1..].ContainsAnyExcept(s_nameCharacters))
-        {
-            return false;
-        }
-        // A compression whose name is another one's suffix would have two names here; there is none.
-        compression = suffix[1..].ToString();
-        return true;
-    }
+    public override string ToString() =>
+        $"{Folder}{Nix32.Encode(NarHash.AsSpan())}-{HashPart}.nar{BinaryCacheNames.NarExtension(Compression)}";
 }

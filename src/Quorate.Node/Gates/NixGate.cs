@@ -55,8 +55,19 @@ public sealed class NixGate : IAsyncDisposable
         var section = parts.Section;
         _upstreams = new GateUpstreams(section.Upstreams, section.StoreDir, parts.Time);
         _metrics = new GateMetrics(parts.MeterName, parts.MetricsScope);
-        _traces = parts.Traces is { } traces ? new GateTraces(traces, parts.Key, section.StoreDir, parts.Time) : null;
-        var decider = new GateDecider(section, parts.Key, parts.Decisions, parts.Logs, parts.Caches, _upstreams, _traces, parts.Time);
+        var synchronisations = new FirstSynchronisations(parts.Logs, parts.Time);
+        _traces = parts.Traces is { } traces ? new GateTraces(traces, parts.Key, section.StoreDir, synchronisations, parts.Time) : null;
+        var decider = new GateDecider(
+            section,
+            parts.Key,
+            parts.Decisions,
+            parts.Logs,
+            parts.Caches,
+            _upstreams,
+            _traces,
+            synchronisations,
+            parts.Time
+        );
         // Zero: only simultaneous requests share an answer. How long a decision holds is the decision service's business.
         _answers = new SharedWork<string, GateAnswer>(decider.DecideAsync, _ => TimeSpan.Zero, maxEntries: 10_000, parts.Time);
         var logger = parts.Loggers.CreateLogger<NixGate>();
@@ -73,6 +84,9 @@ public sealed class NixGate : IAsyncDisposable
 
     /// <summary>Sets the upstreams that logs followed with <c>use_upstream</c> name in their metadata.</summary>
     public void UseUpstreamsOfLogs(IReadOnlyCollection<Uri> urls) => _upstreams.UseFromLogs(urls);
+
+    /// <summary>What was judged so far is judged again: the logs and keys that count may have changed.</summary>
+    public void Forget() => _traces?.Forget();
 
     /// <exception cref="IOException">The address is in use.</exception>
     /// <exception cref="System.Net.Sockets.SocketException">The address cannot be bound for another reason.</exception>

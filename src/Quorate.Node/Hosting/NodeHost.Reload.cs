@@ -65,7 +65,7 @@ public sealed partial class NodeHost
         };
         try
         {
-            await ApplyOverLogsAsync(effective, cancellationToken);
+            await ApplyOverLogsAsync(effective, isRestored: false, cancellationToken);
         }
         catch (Exception failure)
         {
@@ -76,12 +76,12 @@ public sealed partial class NodeHost
     }
 
     /// <summary>All that stands on the open logs. The gate last: taking over a port is what is likeliest to fail.</summary>
-    async Task ApplyOverLogsAsync(NodeConfiguration configuration, CancellationToken cancellationToken)
+    async Task ApplyOverLogsAsync(NodeConfiguration configuration, bool isRestored, CancellationToken cancellationToken)
     {
         var caches = Caches(configuration);
         _decisions!.Reload(configuration, Ports(caches));
         Context.Configuration = configuration;
-        await ApplyGateAsync(configuration, caches, cancellationToken);
+        await ApplyGateAsync(configuration, caches, isRestored, cancellationToken);
     }
 
     /// <summary>Puts the old configuration back after a reload failed half-way: nobody may decide by rules that were reported as refused.</summary>
@@ -92,7 +92,7 @@ public sealed partial class NodeHost
         {
             // Not under the caller's token: who gave up waiting must not leave half of a configuration.
             await _logs.ApplyAsync(before, CancellationToken.None);
-            await ApplyOverLogsAsync(before, CancellationToken.None);
+            await ApplyOverLogsAsync(before, isRestored: true, CancellationToken.None);
         }
         catch (Exception e) when (e is ConfigurationException or StartException)
         {

@@ -203,7 +203,7 @@ public sealed partial class NodeHost : IAsyncDisposable
                 Context.Publisher,
                 new SurfaceGuard(surface, () => Context.Configuration.Node)
             ).Map(routes);
-        await ApplyGateAsync(configuration, caches, cancellationToken);
+        await ApplyGateAsync(configuration, caches, isRestored: false, cancellationToken);
         _spool = new SpoolService(Context, _state.Path, _options.Logging.CreateLogger<SpoolService>());
         _spool.Start();
         _scrub = new ScrubService(
@@ -276,11 +276,20 @@ public sealed partial class NodeHost : IAsyncDisposable
             Script = new DukScriptEngine(_options.Time),
         };
 
-    async Task ApplyGateAsync(NodeConfiguration configuration, IReadOnlyList<SignedCache> caches, CancellationToken cancellationToken)
+    async Task ApplyGateAsync(
+        NodeConfiguration configuration,
+        IReadOnlyList<SignedCache> caches,
+        bool isRestored,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            await _gate.ApplyAsync(configuration, caches, cancellationToken);
+            await (
+                isRestored
+                    ? _gate.RestoreAsync(configuration, caches, cancellationToken)
+                    : _gate.ApplyAsync(configuration, caches, cancellationToken)
+            );
         }
         catch (GateException e)
         {

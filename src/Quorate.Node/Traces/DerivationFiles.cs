@@ -28,6 +28,19 @@ sealed class DerivationFiles(string folder)
         }
     }
 
+    /// <summary>As <see cref="ReadAsync"/>, for callers that cannot wait.</summary>
+    public byte[]? Read(ResolvedInputHash hash)
+    {
+        try
+        {
+            return File.ReadAllBytes(PathOf(hash));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Whether it is there.</summary>
     public bool Has(ResolvedInputHash hash) => File.Exists(PathOf(hash));
 

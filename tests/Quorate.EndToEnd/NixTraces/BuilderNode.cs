@@ -13,11 +13,12 @@ sealed class BuilderNode : IAsyncDisposable
 {
     readonly NodeProcess _node;
 
-    BuilderNode(NodeProcess node, string name, string url, NixCachePublicKey claimKey, NixStore store, string hook)
+    BuilderNode(NodeProcess node, string name, string url, string traceLogKey, NixCachePublicKey claimKey, NixStore store, string hook)
     {
         _node = node;
         Name = name;
         TraceStore = url;
+        TraceLogKey = traceLogKey;
         ClaimKey = claimKey;
         Store = store;
         Hook = hook;
@@ -27,6 +28,9 @@ sealed class BuilderNode : IAsyncDisposable
 
     /// <summary>The address at which verifiers find its claims.</summary>
     public string TraceStore { get; }
+
+    /// <summary>The key of its log of build traces, for those who follow it.</summary>
+    public string TraceLogKey { get; }
 
     public NixCachePublicKey ClaimKey { get; }
 
@@ -42,6 +46,7 @@ sealed class BuilderNode : IAsyncDisposable
         string In(string file) => Path.Combine(home, file);
         (await BuiltProgram.QuorateAsync("key", "new", In("node.key"))).MustSucceed();
         (await BuiltProgram.QuorateAsync("key", "new", In("traces.key"))).MustSucceed();
+        var traceLogKey = (await BuiltProgram.QuorateAsync("key", "show", In("traces.key"), "--public")).MustSucceed().Output.Trim();
         using var claimKey = NixCacheSecretKey.Generate(name + "-1");
         claimKey.Write(In("claims.secret"));
         var url = $"http://127.0.0.1:{NodeProcess.FreePort()}";
@@ -87,7 +92,8 @@ sealed class BuilderNode : IAsyncDisposable
                 In("hook"),
             ];
             (await BuiltProgram.QuorateAsync(install)).MustSucceed();
-            return new BuilderNode(node, name, url, claimKey.PublicKey, lab.Builder(name, "post-build-hook = " + In("hook")), In("hook"));
+            var store = lab.Builder(name, "post-build-hook = " + In("hook"));
+            return new BuilderNode(node, name, url, traceLogKey, claimKey.PublicKey, store, In("hook"));
         }
         catch
         {

@@ -23,8 +23,46 @@ sealed class GateProcess : IAsyncDisposable
 
     public string Log => _node.Program.Errors + _node.Program.Output;
 
+    /// <summary>SIGHUP; returns when the node has told what came of it.</summary>
+    public async Task ReloadAsync(string told)
+    {
+        await _node.Program.HangUpAsync();
+        using var timeout = new CancellationTokenSource(RunningProgram.Patience);
+        while (!Log.Contains(told, StringComparison.Ordinal))
+        {
+            Assert.False(timeout.IsCancellationRequested, $"the node does not say '{told}'\n{Log}");
+            await Task.Delay(20, CancellationToken.None);
+        }
+    }
+
     /// <param name="traces">The lines of <c>gate.nix.traces</c>, without indentation.</param>
-    public static async Task<GateProcess> StartAsync(TemporaryFolder folder, string upstream, params IEnumerable<string> traces)
+    public static Task<GateProcess> StartAsync(TemporaryFolder folder, string upstream, params IEnumerable<string> traces) =>
+        StartAsync(folder, upstream, "", traces);
+
+    /// <summary>A gate that knows nothing but the logs that it follows.</summary>
+    public static Task<GateProcess> FollowAsync(
+        TemporaryFolder folder,
+        string upstream,
+        string trustFile,
+        params IEnumerable<BuilderNode> builders
+    ) =>
+        StartAsync(
+            folder,
+            upstream,
+            $$"""
+            follow:
+            {{string.Concat(
+                builders.Select(b =>
+                    $"  - {{ builder: {b.Name}, protocol: nix-trace, key: \"{b.TraceLogKey}\", remotes: [\"{b.TraceStore}\"], poll: 1s }}\n"
+                )
+            )}}
+            builders:
+            {{string.Concat(builders.Select(b => $"  {b.Name}: {{ claim_keys: [\"{b.ClaimKey}\"] }}\n"))}}
+            """,
+            [$"trust: {trustFile}"]
+        );
+
+    static async Task<GateProcess> StartAsync(TemporaryFolder folder, string upstream, string more, IEnumerable<string> traces)
     {
         var cancellation = TestContext.Current.CancellationToken;
         var home = await NodeProcess.PrepareAsync(folder, "gate", "nix");
@@ -35,6 +73,7 @@ sealed class GateProcess : IAsyncDisposable
             Path.Combine(home, "quorate.yaml"),
             $$"""
 
+            {{more}}
             trust:
               nix: { rule: "1 of (gate)" }
             gate:

@@ -1,4 +1,3 @@
-using Quorate.Crypto.Keys;
 using Quorate.EndToEnd.NixBuilds;
 using Quorate.EndToEnd.Programs;
 
@@ -11,6 +10,7 @@ namespace Quorate.EndToEnd.NixTraces;
 public sealed class TraceGateTests
 {
     [Theory]
+    [InlineData("installed", "2.8")]
     [InlineData("trixie", "2.26")]
     [InlineData("sid", "2.")]
     public async Task Gate_gives_each_resolved_step_and_the_honest_result(string suite, string version)
@@ -27,6 +27,7 @@ public sealed class TraceGateTests
     }
 
     [Theory]
+    [InlineData("installed", "2.8")]
     [InlineData("trixie", "2.26")]
     [InlineData("sid", "2.")]
     public async Task Gate_with_the_graph_answers_for_what_is_unresolved_and_gives_the_honest_result(string suite, string version)
@@ -41,6 +42,7 @@ public sealed class TraceGateTests
     }
 
     [Theory]
+    [InlineData("installed", "2.8")]
     [InlineData("trixie", "2.26")]
     [InlineData("sid", "2.")]
     public async Task Gate_whose_rule_nobody_meets_makes_nix_build(string suite, string version)
@@ -55,6 +57,23 @@ public sealed class TraceGateTests
         Assert.Contains("refused sha256:", scene.Gate.Log, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Gate_takes_over_a_changed_trust_file_on_SIGHUP_and_keeps_the_old_one_if_it_is_broken()
+    {
+        await using var scene = await Scene.MakeAsync("trixie", "2.26", withGraph: true, signedByBoth: false);
+        var (_, before) = await scene.Lab.BuildAsync(scene.VictimNamed("before"), "c");
+
+        var trust = await File.ReadAllTextAsync(scene.Lab.TrustFile, TestContext.Current.CancellationToken);
+        await scene.TrustAsync(trust.Replace("2 of (amy, ben)", "1 of (amy, ben)", StringComparison.Ordinal), "Reloaded");
+        var (_, after) = await scene.Lab.BuildAsync(scene.VictimNamed("after"), "c");
+        await scene.TrustAsync("rule: \"2 of (amy\"\n", "Reload refused, the old configuration stays");
+        var (_, kept) = await scene.Lab.BuildAsync(scene.VictimNamed("kept"), "c");
+
+        Assert.Contains("building '", before, StringComparison.Ordinal);
+        Assert.DoesNotContain("building '", after, StringComparison.Ordinal);
+        Assert.DoesNotContain("building '", kept, StringComparison.Ordinal);
+    }
+
     /// <summary>Two builders, a cache that lies about what they built, and a gate between it and a victim.</summary>
     sealed class Scene : IAsyncDisposable
     {
@@ -66,7 +85,16 @@ public sealed class TraceGateTests
 
         public GateProcess Gate { get; private set; } = null!;
 
-        public NixStore Victim => Lab.Consumer("victim", Gate.Url, Gate.PublicKey);
+        public NixStore Victim => VictimNamed("victim");
+
+        public NixStore VictimNamed(string name) => Lab.Consumer(name, Gate.Url, Gate.PublicKey);
+
+        /// <summary>Replaces the trust file and has the gate read it.</summary>
+        public async Task TrustAsync(string text, string told)
+        {
+            await File.WriteAllTextAsync(Lab.TrustFile, text, TestContext.Current.CancellationToken);
+            await Gate.ReloadAsync(told);
+        }
 
         public static async Task<Scene> MakeAsync(string suite, string version, bool withGraph, bool signedByBoth = true)
         {
@@ -96,15 +124,10 @@ public sealed class TraceGateTests
         async Task SetUpAsync(NixInstallation nix, bool withGraph, bool signedByBoth)
         {
             Lab = new TraceLab(nix, _folder);
-            var keys = new List<NixCachePublicKey>();
+            var amy = await Lab.SignedBuildsAsync("amy", "a", "a.dev", "b", "c");
+            var ben = signedByBoth ? await Lab.SignedBuildsAsync("ben", "a", "a.dev", "b", "c") : Lab.NewKey("ben");
             var builder = Lab.Builder("amy");
-            foreach (var name in new[] { "ben", "amy" })
-            {
-                builder = await Lab.RecordingBuilderAsync(name);
-                await Lab.BuildAsync(builder, "c");
-                keys.Add(name == "amy" || signedByBoth ? await Lab.SignAllAsync(builder) : Lab.NewKey(name));
-            }
-            await Lab.TrustAsync("2 of (amy, ben)", keys);
+            await Lab.TrustAsync("2 of (amy, ben)", amy, ben);
             Cache = await ForgedCache.MakeAsync(Lab, builder);
             string[] graph = withGraph ? [$"drvs: {builder.Root}/nix/store"] : [];
             Gate = await GateProcess.StartAsync(_folder, Cache.Url, [$"trust: {Lab.TrustFile}", $"sources: [\"{Lab.Traces}\"]", .. graph]);

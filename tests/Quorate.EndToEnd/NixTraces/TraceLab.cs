@@ -45,6 +45,27 @@ sealed class TraceLab(NixInstallation nix, TemporaryFolder folder)
         return key;
     }
 
+    /// <summary>
+    /// Builds outputs one by one and signs the builds that Nix names as their derivers, which are resolved ones. Nix 2.8 tells its hook no outputs of
+    /// those.
+    /// </summary>
+    public async Task<NixCachePublicKey> SignedBuildsAsync(string name, params string[] attributes)
+    {
+        var key = NewKey(name);
+        var store = Builder(name);
+        var built = new List<(string Deriver, string Output)>();
+        foreach (var attribute in attributes)
+        {
+            var (output, _) = await BuildAsync(store, attribute);
+            built.Add(((await Nix.RunAsync(store, "nix-store", "-q", "--deriver", output)).MustSucceed().Output.Trim(), output));
+        }
+        foreach (var build in built.GroupBy(build => build.Deriver, build => build.Output))
+        {
+            await SignAsync(store, build.Key, string.Join(' ', build));
+        }
+        return key;
+    }
+
     /// <summary>Makes the claim key of a builder.</summary>
     public NixCachePublicKey NewKey(string name)
     {

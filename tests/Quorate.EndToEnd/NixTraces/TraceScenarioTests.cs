@@ -66,8 +66,8 @@ public sealed class TraceScenarioTests
         var recent = await NixInstallation.FindAsync("trixie", "2.26");
         using var folder = new TemporaryFolder();
         var (amyLab, benLab) = (new TraceLab(old, folder), new TraceLab(recent, folder));
-        var amy = await SignedBuildsAsync(amyLab, "amy", "a", "a.dev", "b");
-        var ben = await SignedBuildsAsync(benLab, "ben", "a", "a.dev", "b");
+        var amy = await amyLab.SignedBuildsAsync("amy", "a", "a.dev", "b");
+        var ben = await benLab.SignedBuildsAsync("ben", "a", "a.dev", "b");
         await amyLab.TrustAsync("2 of (amy, ben)", amy, ben);
 
         var (code, report) = await VerifyAsync(benLab, benLab.Builder("ben"), "b", benLab.Traces);
@@ -111,27 +111,6 @@ public sealed class TraceScenarioTests
             keys.Add(await lab.SignAllAsync(store));
         }
         await lab.TrustAsync("2 of (amy, ben)", keys);
-    }
-
-    /// <summary>
-    /// Builds outputs one by one and signs the builds that Nix names as their derivers, which are resolved ones. Nix 2.8 tells its hook no outputs of
-    /// those.
-    /// </summary>
-    static async Task<NixCachePublicKey> SignedBuildsAsync(TraceLab lab, string name, params string[] attributes)
-    {
-        var key = lab.NewKey(name);
-        var store = lab.Builder(name);
-        var built = new List<(string Deriver, string Output)>();
-        foreach (var attribute in attributes)
-        {
-            var (output, _) = await lab.BuildAsync(store, attribute);
-            built.Add(((await lab.Nix.RunAsync(store, "nix-store", "-q", "--deriver", output)).MustSucceed().Output.Trim(), output));
-        }
-        foreach (var build in built.GroupBy(build => build.Deriver, build => build.Output))
-        {
-            await lab.SignAsync(store, build.Key, string.Join(' ', build));
-        }
-        return key;
     }
 
     static Task<(int Code, JsonElement Report)> VerifyAsync(TraceLab lab, NixStore store, string attribute, params string[] sources) =>

@@ -117,6 +117,9 @@ sealed class RunningProgram : IAsyncDisposable
     /// <summary>SIGCONT.</summary>
     public Task ContinueAsync() => SignalAsync("CONT");
 
+    /// <summary>SIGHUP: our node reads its configuration again.</summary>
+    public Task HangUpAsync() => SignalAsync("HUP");
+
     public int Id => _process.Id;
 
     /// <summary>SIGKILL: no handler runs, nothing is flushed.</summary>

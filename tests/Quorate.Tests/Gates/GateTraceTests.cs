@@ -1,4 +1,5 @@
 using System.Net;
+using Quorate.Core;
 using Quorate.Nix;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Realisations;
@@ -195,6 +196,58 @@ public sealed class GateTraceTests
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(scene, TraceScene.UnresolvedTopId.CachePath));
 
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(scene, TraceScene.AOut.HashPart + ".narinfo"));
+    }
+
+    [Fact]
+    public async Task Step_of_a_refused_graph_is_known_by_its_resolved_identity_although_nobody_stored_it()
+    {
+        await using var scene = await TraceScene.StartAsync(withGraph: true);
+        await scene.ClaimOnlyAsync(scene.Amy, TraceScene.A, ("out", TraceScene.AOut), ("dev", TraceScene.ADev));
+        await scene.ClaimOnlyAsync(scene.Amy, TraceScene.ResolvedTop, ("out", TraceScene.TopInfo.StorePath));
+        await scene.ClaimOnlyAsync(scene.Ben, TraceScene.ResolvedTop, ("out", TraceScene.TopInfo.StorePath));
+        Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(scene, TopId.CachePath));
+
+        Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(scene, TraceScene.UnresolvedTopId.CachePath));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(scene, TopId.CachePath));
+    }
+
+    [Theory]
+    [InlineData(false, HttpStatusCode.ServiceUnavailable)]
+    [InlineData(true, HttpStatusCode.NotFound)]
+    public async Task Refusal_waits_for_the_first_synchronisation_of_followed_logs(bool wasTried, HttpStatusCode expected)
+    {
+        await using var scene = await TraceScene.StartAsync();
+        await scene.ClaimAsync(scene.Amy, TraceScene.A, ("out", TraceScene.AOut), ("dev", TraceScene.ADev));
+        var mirror = new StubMirror(new Dictionary<string, byte[]>()) { Head = null, Protocol = Protocol.NixTrace };
+        scene.Gate.Logs.Replace([], [new StubFollowedLog("ben", mirror, wasTried ? DateTimeOffset.UnixEpoch : null)]);
+
+        Assert.Equal(expected, await StatusAsync(scene, DrvOutputId.Of(TraceScene.A, "out").CachePath));
+        Assert.Equal(expected, await StatusAsync(scene, TraceScene.UnresolvedTopId.CachePath));
+        Assert.Equal(expected, await StatusAsync(scene, new BuildTraceKey(TraceScene.ResolvedTop.Path, "out").CachePath));
+    }
+
+    [Fact]
+    public async Task Narinfo_is_served_to_a_client_that_remembers_the_realisation()
+    {
+        await using var scene = await TraceScene.StartAsync();
+        await scene.ClaimAllAsync();
+        scene.Gate.Upstream.Put(TraceScene.TopInfo with { Deriver = TraceScene.ResolvedTop.Path.BaseName });
+
+        var info = await scene.Gate.NarInfoAsync(TraceScene.TopInfo.StorePath);
+
+        Assert.Null(info.Deriver);
+        Assert.True(info.IsSignedBy(scene.Gate.PublicKey));
+    }
+
+    [Fact]
+    public async Task Narinfo_whose_deriver_made_something_else_is_refused()
+    {
+        await using var scene = await TraceScene.StartAsync();
+        await scene.ClaimAllAsync();
+        var other = TraceScene.Content("top", "other");
+        scene.Gate.Upstream.Put(other with { Deriver = TraceScene.ResolvedTop.Path.BaseName });
+
+        Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(scene, other.StorePath.HashPart + ".narinfo"));
     }
 
     [Fact]

@@ -11,7 +11,9 @@ namespace Quorate.Tests.Gates;
 /// <summary>A mirror that holds claims under chosen keys; only what the gate reads of a log is there.</summary>
 sealed class StubMirror(IReadOnlyDictionary<string, byte[]> valuesByKeyHex) : ILogView
 {
-    public LogIdentity Identity { get; } = new(Protocol.Nix, Ed25519PrivateKey.FromSeed(new byte[32]).PublicKey);
+    public LogIdentity Identity => new(Protocol, Ed25519PrivateKey.FromSeed(new byte[32]).PublicKey);
+
+    public Protocol Protocol { get; init; } = Protocol.Nix;
 
     public LogHead? Head { get; init; } = new(default, 1, default, default, 1, new byte[64]);
 
@@ -63,7 +65,7 @@ sealed class StubFollowedLog(string name, StubMirror mirror, DateTimeOffset? las
         {
             Name = name,
             Builder = name,
-            Protocol = Protocol.Nix,
+            Protocol = mirror.Protocol,
         };
 
     public LogIdentity Identity => mirror.Identity;

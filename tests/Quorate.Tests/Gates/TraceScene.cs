@@ -71,7 +71,7 @@ sealed class TraceScene : IAsyncDisposable
             await scene.PutGraphAsync(LabDerivations.APath, Encoding.UTF8.GetBytes(LabDerivations.A));
             await scene.PutGraphAsync(DerivationPaths.Of(UnresolvedTop, "top"), UnresolvedTop.ToAterm());
         }
-        var parts = new GateTraceParts(trust, withGraph ? scene.Graph : null, [scene._cache], () => [scene._cache], null, () => []);
+        var parts = new GateTraceParts(trust, withGraph ? scene.Graph : null, [scene._cache], [], () => [scene._cache], null, () => []);
         scene.Gate = await GateFixture.StartAsync(traces: parts);
         return scene;
     }
@@ -96,6 +96,17 @@ sealed class TraceScene : IAsyncDisposable
 
     public async Task ClaimAsync(Ed25519PrivateKey key, ResolvedDerivation derivation, params (string Name, StorePath Path)[] outputs)
     {
+        await ClaimOnlyAsync(key, derivation, outputs);
+        await _cache.AddDerivationAsync(derivation.Hash, derivation.ToAterm(), CancellationToken.None);
+    }
+
+    /// <summary>Claims without keeping the resolved derivation.</summary>
+    public Task ClaimOnlyAsync(Ed25519PrivateKey key, ResolvedDerivation derivation, params (string Name, StorePath Path)[] outputs) =>
+        _cache.AddAsync(derivation.Hash, TraceElement.Of(Claim(key, derivation, outputs)), CancellationToken.None);
+
+    /// <summary>A signed claim.</summary>
+    public static byte[] Claim(Ed25519PrivateKey key, ResolvedDerivation derivation, params (string Name, StorePath Path)[] outputs)
+    {
         var statement = new TraceStatement(
             derivation.Hash,
             TraceRegime.ContentAddressed,
@@ -104,9 +115,7 @@ sealed class TraceScene : IAsyncDisposable
             UInt128.One,
             TraceProvenance.None
         );
-        var element = TraceElement.Of(TraceWriter.Sign(statement, TraceFormat.Bundle, key, "unused"));
-        await _cache.AddAsync(derivation.Hash, element, CancellationToken.None);
-        await _cache.AddDerivationAsync(derivation.Hash, derivation.ToAterm(), CancellationToken.None);
+        return TraceWriter.Sign(statement, TraceFormat.Bundle, key, "unused");
     }
 
     /// <summary>Puts bytes where the resolved derivation of a hash belongs.</summary>

@@ -28,6 +28,26 @@ public sealed class BinaryCacheTests
         Assert.Throws<ArgumentException>(() => BinaryCacheNames.Nar(Sha256Digest.Zero, "rar"));
 
     [Theory]
+    [InlineData("none", "")]
+    [InlineData("bzip2", ".bz2")]
+    [InlineData("zstd", ".zst")]
+    [InlineData("gzip", ".gzip")]
+    public void NarExtension_is_that_of_Nix_or_the_name_itself(string compression, string extension)
+    {
+        Assert.Equal(extension, BinaryCacheNames.NarExtension(compression));
+        Assert.True(BinaryCacheNames.TryNarExtension(extension, out var read));
+        Assert.Equal(compression, read);
+    }
+
+    [Theory]
+    [InlineData("xz")]
+    [InlineData(".")]
+    [InlineData(".XZ")]
+    [InlineData(".x/y")]
+    [InlineData(".seventeenletters0")]
+    public void TryNarExtension_other_text_is_refused(string text) => Assert.False(BinaryCacheNames.TryNarExtension(text, out _));
+
+    [Theory]
     [InlineData(HashPart + ".narinfo", true)]
     [InlineData("x.narinfo", false)]
     [InlineData(HashPart + ".ls", false)]

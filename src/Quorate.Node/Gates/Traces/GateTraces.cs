@@ -14,7 +14,8 @@ using Quorate.Trust;
 
 namespace Quorate.Node.Gates.Traces;
 
-/// <summary>What the gate needs to judge build traces. The gate owns the caches.</summary>
+/// <summary>What the gate needs to judge build traces. The gate owns caches and keepers.</summary>
+/// <param name="Keepers">Nodes that logs are followed from: they may have resolved derivations. What they claim counts only as it stands in a log.</param>
 /// <param name="Sources">Where claims are looked for now: the caches, and the logs that the node holds.</param>
 /// <param name="OwnFolder">Where the node keeps resolved derivations; null for nowhere.</param>
 /// <param name="Listed">Resolved derivations that the node's logs have claims about, each once.</param>
@@ -22,6 +23,7 @@ public sealed record GateTraceParts(
     TraceTrust Trust,
     string? Derivations,
     IReadOnlyList<TraceCache> Caches,
+    IReadOnlyList<TraceCache> Keepers,
     Func<IReadOnlyList<ITraceSource>> Sources,
     string? OwnFolder,
     Func<IEnumerable<ResolvedInputHash>> Listed
@@ -33,7 +35,7 @@ public sealed record GateTraceParts(
 /// </summary>
 sealed class GateTraces : IDisposable
 {
-    /// <summary>More evidence never takes an acceptance back, so that believing one for a while only delays a changed configuration of logs.</summary>
+    /// <summary>More evidence never takes an acceptance back; what could is a changed configuration, after which nothing is believed any more.</summary>
     static readonly TimeSpan s_acceptedIsBelieved = TimeSpan.FromMinutes(1);
 
     // A builder uploads right after a build; what was missing a moment ago may be there now.
@@ -42,27 +44,48 @@ sealed class GateTraces : IDisposable
     const int MaxJudgements = 50_000;
     const int MaxObjects = 500_000;
 
+    /// <summary>Derivations that are judged because an upstream says that they made an object.</summary>
+    const int MaxDerivers = 4;
+
     readonly GateTraceParts _parts;
     readonly NixCacheSecretKey _key;
     readonly string _storeDir;
     readonly KnownDerivations _derivations;
+    readonly FirstSynchronisations _synchronisations;
     readonly TimeProvider _time;
     readonly SharedWork<StorePath, TraceJudgement> _judgements;
 
     /// <summary>Hash part of an object → the derivation whose acceptance it was part of. It only tells what to judge again.</summary>
     readonly ConcurrentDictionary<string, StorePath> _origins = new(StringComparer.Ordinal);
 
-    public GateTraces(GateTraceParts parts, NixCacheSecretKey key, string storeDir, TimeProvider time)
+    public GateTraces(
+        GateTraceParts parts,
+        NixCacheSecretKey key,
+        string storeDir,
+        FirstSynchronisations synchronisations,
+        TimeProvider time
+    )
     {
         _parts = parts;
         _key = key;
         _storeDir = storeDir;
+        _synchronisations = synchronisations;
         var own = parts.OwnFolder is { } folder ? new DerivationFiles(folder) : null;
-        _derivations = new KnownDerivations(parts.Derivations, parts.Caches, own, parts.Listed, storeDir, time);
+        _derivations = new KnownDerivations(
+            parts.Derivations,
+            new DerivationPlaces(own, [.. parts.Caches, .. parts.Keepers], time),
+            parts.Listed,
+            () => parts.Caches.SelectMany(cache => cache.ListDerivations()),
+            storeDir,
+            time
+        );
         _time = time;
         _judgements = new SharedWork<StorePath, TraceJudgement>(
             JudgeAsync,
-            judgement => judgement.Outputs is null ? s_refusedIsBelieved : s_acceptedIsBelieved,
+            judgement =>
+                judgement.Outcome == GateOutcome.NotReady ? TimeSpan.Zero
+                : judgement.Outputs is null ? s_refusedIsBelieved
+                : s_acceptedIsBelieved,
             MaxJudgements,
             time,
             judgement => 1 + judgement.Objects.Count / 10
@@ -72,16 +95,11 @@ sealed class GateTraces : IDisposable
     /// <summary>For Nix up to 2.34, which asks by a hash that only the derivation itself explains.</summary>
     public async Task<TraceReply> RealisationAsync(DrvOutputId id, CancellationToken cancellationToken)
     {
+        var waiting = Waiting();
         var candidates = await _derivations.OfAsync(id.Hash, cancellationToken);
         if (candidates.IsEmpty)
         {
-            return new TraceReply(
-                GateOutcome.UnknownPath,
-                id.ToString(),
-                ["no derivation at hand has this hash; nothing else would say what was built"],
-                "unknown",
-                Json: null
-            );
+            return Unknown(id.ToString(), "no derivation at hand has this hash; nothing else would say what was built", waiting);
         }
         var judgements = await Task.WhenAll(candidates.Select(path => _judgements.GetAsync(path, cancellationToken)));
         return Reply(id.ToString(), id.Output, judgements, path => new Realisation(id, path).SignedBy(_key).ToJson());
@@ -90,29 +108,63 @@ sealed class GateTraces : IDisposable
     /// <summary>For Nix since 2.35, which asks by the resolved derivation.</summary>
     public async Task<TraceReply> EntryAsync(BuildTraceKey key, CancellationToken cancellationToken)
     {
+        var waiting = Waiting();
         if (key.Derivation.StoreDir != _storeDir || !await _derivations.FetchAsync(key.Derivation, cancellationToken))
         {
-            return new TraceReply(GateOutcome.UnknownPath, key.ToString(), ["the derivation is not at hand"], "unknown", Json: null);
+            return Unknown(key.ToString(), "the derivation is not at hand", waiting);
         }
         var judgement = await _judgements.GetAsync(key.Derivation, cancellationToken);
         return Reply(key.ToString(), key.Output, [judgement], path => new BuildTraceEntry(key, path).SignedBy(_key).ToValueJson());
     }
 
     /// <summary>The object of this hash part if a verified build made it; null otherwise. Judged anew, whatever was said before.</summary>
-    public async Task<VerifiedObject?> ObjectAsync(string hashPart, CancellationToken cancellationToken) =>
-        _origins.TryGetValue(hashPart, out var derivation)
-            ? (await _judgements.GetAsync(derivation, cancellationToken)).Objects.GetValueOrDefault(hashPart)
-            : null;
+    /// <param name="derivers">
+    /// What upstreams say made it: nothing but a hint at what to judge. A client that remembers a realisation does not ask the gate for it again.
+    /// </param>
+    public async Task<VerifiedObject?> ObjectAsync(string hashPart, IEnumerable<string> derivers, CancellationToken cancellationToken)
+    {
+        if (
+            _origins.TryGetValue(hashPart, out var origin)
+            && (await _judgements.GetAsync(origin, cancellationToken)).Objects.TryGetValue(hashPart, out var known)
+        )
+        {
+            return known;
+        }
+        foreach (var name in derivers.Distinct(StringComparer.Ordinal).Take(MaxDerivers))
+        {
+            if (
+                StorePath.TryFromBaseName(_storeDir, name, out var deriver)
+                && DerivationPaths.TryNameOf(deriver, out _)
+                && await _derivations.FetchAsync(deriver, cancellationToken)
+                && (await _judgements.GetAsync(deriver, cancellationToken)).Objects.TryGetValue(hashPart, out var named)
+            )
+            {
+                return named;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>Nothing that was judged so far is believed any more: what counts as evidence may have changed.</summary>
+    public void Forget() => _judgements.Forget();
 
     public void Dispose()
     {
         _judgements.Dispose();
         _derivations.Dispose();
-        foreach (var cache in _parts.Caches)
+        foreach (var cache in _parts.Caches.Concat(_parts.Keepers))
         {
             cache.Dispose();
         }
     }
+
+    /// <summary>Read before looking for anything: a log whose first synchronisation ends in between must not turn into "refused".</summary>
+    string? Waiting() => _synchronisations.Waiting(Protocol.NixTrace);
+
+    static TraceReply Unknown(string subject, string reason, string? waiting) =>
+        waiting is null
+            ? new TraceReply(GateOutcome.UnknownPath, subject, [reason], "unknown", Json: null)
+            : new TraceReply(GateOutcome.NotReady, subject, [waiting], "not-ready", Json: null);
 
     TraceReply Reply(string subject, string output, IReadOnlyList<TraceJudgement> judgements, Func<StorePath, string> sign)
     {
@@ -157,6 +209,7 @@ sealed class GateTraces : IDisposable
 
     async Task<TraceJudgement> JudgeAsync(StorePath derivation, CancellationToken cancellationToken)
     {
+        var waiting = Waiting();
         TraceVerification verification;
         try
         {
@@ -170,8 +223,16 @@ sealed class GateTraces : IDisposable
         {
             return TraceJudgement.Refused(GateOutcome.NoQuorum, derivation, "inconclusive", e.Message);
         }
+        if (verification.Exploration is { } exploration)
+        {
+            KeepResolutions(exploration);
+        }
         if (verification.Verdict != Verdict.Accepted || verification.Outputs is not { } outputs)
         {
+            if (waiting is not null)
+            {
+                return TraceJudgement.Refused(GateOutcome.NotReady, derivation, "not-ready", waiting);
+            }
             return TraceJudgement.Refused(
                 GateOutcome.NoQuorum,
                 derivation,
@@ -179,7 +240,6 @@ sealed class GateTraces : IDisposable
                 verification.Reasons
             );
         }
-        KeepResolutions(verification);
         var objects = Objects(verification);
         foreach (var hashPart in objects.Keys)
         {
@@ -194,6 +254,11 @@ sealed class GateTraces : IDisposable
     ImmutableDictionary<string, VerifiedObject> Objects(TraceVerification verification)
     {
         var objects = ImmutableDictionary.CreateBuilder<string, VerifiedObject>(StringComparer.Ordinal);
+        if (verification.Positions.Count == 0)
+        {
+            // A fixed output alone: nobody built anything, and other settings decide about it.
+            return objects.ToImmutable();
+        }
         foreach (var position in verification.Positions.Concat(verification.Fixed))
         {
             foreach (var (name, text) in position.Outputs?.Pairs ?? [])
@@ -212,29 +277,27 @@ sealed class GateTraces : IDisposable
     }
 
     /// <summary>
-    /// After a whole graph was verified the client may still ask for a step of it by its resolved identity; the resolved derivation is then at hand
-    /// although nobody stored it.
+    /// The client may ask next for a step of the graph by its resolved identity, also where the whole was refused and it builds some of it itself. What
+    /// builders claim something about is then at hand although nobody stored it.
     /// </summary>
-    void KeepResolutions(TraceVerification verification)
+    void KeepResolutions(TraceExploration exploration)
     {
-        var outputs = verification
-            .Positions.Concat(verification.Fixed)
-            .Where(position => position.Outputs is not null)
-            .ToDictionary(position => position.Derivation, position => position.Outputs!);
-        StorePath? Realised(StorePath derivation, string output) =>
-            outputs.TryGetValue(derivation, out var known)
-            && known.TryGet(output, out var text)
-            && StorePath.TryParse(text, _storeDir, out var path)
-                ? path
-                : null;
-        var closure = verification.Exploration?.Closure.Derivations.ToDictionary(known => known.Path) ?? [];
-        foreach (var position in verification.Positions.Where(position => position.Resolved is not null))
+        var closure = exploration.Closure.Derivations;
+        foreach (var node in exploration.Nodes.SelectMany(nodes => nodes))
         {
-            if (
-                closure.TryGetValue(position.Derivation, out var known)
-                && DerivationResolution.Resolve(known.Derivation, known.Name, Realised) is { } resolved
-                && resolved.Hash == position.Resolved
-            )
+            if (node.Claims.Count == 0 || _derivations.Knows(node.Hash))
+            {
+                continue;
+            }
+            var inputs = node.Needs.ToDictionary(need => closure[need.Position].Path, need => need.Outputs);
+            StorePath? Realised(StorePath derivation, string output) =>
+                inputs.TryGetValue(derivation, out var chosen)
+                && chosen.TryGet(output, out var text)
+                && StorePath.TryParse(text, _storeDir, out var path)
+                    ? path
+                    : null;
+            var known = closure[node.Position];
+            if (DerivationResolution.Resolve(known.Derivation, known.Name, Realised) is { } resolved && resolved.Hash == node.Hash)
             {
                 _derivations.Keep(resolved);
             }

@@ -5,7 +5,6 @@ using Quorate.Nix.Derivations;
 using Quorate.Nix.Realisations;
 using Quorate.Nix.Verification;
 using Quorate.Node.Traces;
-using Quorate.Sources.Traces;
 
 namespace Quorate.Node.Gates.Traces;
 
@@ -15,14 +14,14 @@ namespace Quorate.Node.Gates.Traces;
 /// asked for. Thread-safe.
 /// </summary>
 /// <param name="directory">Derivations by base name, as in a store; null for none.</param>
-/// <param name="caches">May have resolved derivations.</param>
-/// <param name="own">Resolved derivations that this node keeps itself; null for none.</param>
-/// <param name="listed">Resolved derivations that somebody made claims about, and that were not given before.</param>
+/// <param name="places">May have resolved derivations.</param>
+/// <param name="logged">Resolved derivations that logs of this node hold claims about, and that were not given before.</param>
+/// <param name="cached">Resolved derivations that caches list.</param>
 sealed class KnownDerivations(
     string? directory,
-    IReadOnlyList<TraceCache> caches,
-    DerivationFiles? own,
-    Func<IEnumerable<ResolvedInputHash>> listed,
+    DerivationPlaces places,
+    Func<IEnumerable<ResolvedInputHash>> logged,
+    Func<IEnumerable<ResolvedInputHash>> cached,
     string storeDir,
     TimeProvider time
 ) : IDerivationSource, IDisposable
@@ -30,7 +29,7 @@ sealed class KnownDerivations(
     /// <summary>Derivations that are indexed; more are left out, so that what belongs to them is refused.</summary>
     const int MaxIndexed = 500_000;
 
-    /// <summary>Bytes of resolved derivations that are kept in memory.</summary>
+    /// <summary>Bytes of resolved derivations that are kept in memory, because they are in no folder of this machine.</summary>
     const long MaxKeptBytes = 256 << 20;
 
     /// <summary>Derivations that one hash may stand for: those that differ in where a fixed output is fetched from.</summary>
@@ -41,19 +40,24 @@ sealed class KnownDerivations(
     /// <summary>A hash that is not known is looked for again, but not by every request.</summary>
     static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
 
+    /// <summary>What was listed for the first time is looked for at once, but the request that noticed it does not wait for all of it.</summary>
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
     readonly DerivationDirectory? _directory = directory is null ? null : new DerivationDirectory(directory);
     readonly SemaphoreSlim _refreshing = new(1);
     readonly Lock _lock = new();
 
-    // The following three are guarded by the lock.
+    // The following four are guarded by the lock.
     readonly Dictionary<Sha256Digest, ImmutableArray<StorePath>> _byHash = [];
+    readonly HashSet<ResolvedInputHash> _resolved = [];
     readonly Dictionary<StorePath, ReadOnlyMemory<byte>> _kept = [];
     long _keptBytes;
 
     // The following are used by one refresh at a time.
     readonly HashSet<StorePath> _indexed = [];
     readonly HashSet<ResolvedInputHash> _listed = [];
-    readonly Queue<ResolvedInputHash> _missing = [];
+    readonly Queue<Listed> _new = [];
+    readonly Queue<Listed> _missing = [];
     HashSet<StorePath> _seen = [];
     long? _refreshed;
 
@@ -66,7 +70,16 @@ sealed class KnownDerivations(
                 return aterm.ToArray();
             }
         }
-        return _directory?.Read(derivation);
+        return _directory?.Read(derivation) ?? places.ReadOwn(ResolvedInputHash.Of(derivation));
+    }
+
+    /// <summary>Whether the resolved derivation was found or made before.</summary>
+    public bool Knows(ResolvedInputHash resolved)
+    {
+        lock (_lock)
+        {
+            return _resolved.Contains(resolved);
+        }
     }
 
     /// <summary>The derivations whose outputs realisations of this hash are about; empty when none is known.</summary>
@@ -100,39 +113,52 @@ sealed class KnownDerivations(
             return true;
         }
         var hash = ResolvedInputHash.Of(derivation);
-        foreach (var aterm in await AtermsAsync(hash, cancellationToken))
+        var name = DerivationPaths.NameOf(derivation);
+        if (await places.FindAsync(hash, aterm => TryResolved(aterm, name, hash), cancellationToken) is not { } resolved)
         {
-            if (TryResolved(aterm, DerivationPaths.NameOf(derivation), hash) is { } resolved)
-            {
-                Keep(resolved);
-                return true;
-            }
+            return false;
         }
-        return false;
+        Keep(resolved);
+        return true;
     }
 
     /// <summary>Takes note of a resolved derivation that was made here.</summary>
-    public void Keep(ResolvedDerivation resolved)
-    {
-        var hash = DrvOutputId.Of(resolved, resolved.Derivation.Outputs[0].Name).Hash;
-        lock (_lock)
-        {
-            if (_keptBytes + resolved.AtermBytes.Length > MaxKeptBytes || !_kept.TryAdd(resolved.Path, resolved.AtermBytes))
-            {
-                return;
-            }
-            _keptBytes += resolved.AtermBytes.Length;
-            Index(hash, resolved.Path);
-        }
-    }
+    public void Keep(ResolvedDerivation resolved) => Keep(resolved, isOnDisk: false);
 
-    public void Dispose() => _refreshing.Dispose();
+    public void Dispose()
+    {
+        _refreshing.Dispose();
+        places.Dispose();
+    }
 
     ImmutableArray<StorePath> Find(Sha256Digest hash)
     {
         lock (_lock)
         {
             return _byHash.GetValueOrDefault(hash, []);
+        }
+    }
+
+    void Keep(ResolvedDerivation resolved, bool isOnDisk)
+    {
+        if (Knows(resolved.Hash))
+        {
+            return;
+        }
+        var hash = DrvOutputId.Of(resolved, resolved.Derivation.Outputs[0].Name).Hash;
+        lock (_lock)
+        {
+            var size = isOnDisk ? 0 : resolved.AtermBytes.Length;
+            if (_keptBytes + size > MaxKeptBytes || !_resolved.Add(resolved.Hash))
+            {
+                return;
+            }
+            if (!isOnDisk)
+            {
+                _kept[resolved.Path] = resolved.AtermBytes;
+                _keptBytes += size;
+            }
+            Index(hash, resolved.Path);
         }
     }
 
@@ -149,27 +175,61 @@ sealed class KnownDerivations(
     async Task RefreshAsync(CancellationToken cancellationToken)
     {
         ReadDirectory(cancellationToken);
-        foreach (var hash in listed().Concat(caches.SelectMany(cache => cache.ListDerivations())))
+        TakeNote(logged(), isLogged: true);
+        TakeNote(cached(), isLogged: false);
+        var began = time.GetTimestamp();
+        while (_new.Count > 0 && time.GetElapsedTime(began) < s_patience)
+        {
+            await FetchAsync(_new, cancellationToken);
+        }
+        // Somebody may keep one only later, so those that are missing take turns.
+        await FetchAsync(_missing, cancellationToken);
+    }
+
+    void TakeNote(IEnumerable<ResolvedInputHash> hashes, bool isLogged)
+    {
+        foreach (var hash in hashes)
         {
             if (_listed.Count < MaxIndexed && _listed.Add(hash))
             {
-                _missing.Enqueue(hash);
+                _new.Enqueue(new Listed(hash, isLogged));
             }
         }
-        // Somebody may keep one only later, so those that are missing take turns.
-        var round = Math.Min(_missing.Count, MaxFetchedAtOnce);
-        var turns = Enumerable.Range(0, round).Select(_ => _missing.Dequeue()).ToList();
-        foreach (var (hash, aterms) in turns.Zip(await Task.WhenAll(turns.Select(hash => AtermsAsync(hash, cancellationToken)))))
+    }
+
+    /// <summary>One round of a queue. What is not found is missing.</summary>
+    async Task FetchAsync(Queue<Listed> queue, CancellationToken cancellationToken)
+    {
+        var turns = Enumerable.Range(0, Math.Min(queue.Count, MaxFetchedAtOnce)).Select(_ => queue.Dequeue()).ToList();
+        try
         {
-            ResolvedDerivation? resolved = null;
-            if (aterms.Any(aterm => DerivationFiles.TryRead(aterm, hash, out resolved, out _)))
+            var found = await Task.WhenAll(
+                turns.Select(turn =>
+                    places.FindAsync(
+                        turn.Hash,
+                        aterm => DerivationFiles.TryRead(aterm, turn.Hash, out var resolved, out _) ? resolved : null,
+                        cancellationToken
+                    )
+                )
+            );
+            for (var i = 0; i < found.Length; i++)
             {
-                Keep(resolved!);
+                if (found[i] is { } resolved)
+                {
+                    // As long as a log holds claims about it, it is worth keeping: the place where it was found may not last.
+                    Keep(resolved, turns[i].IsLogged && places.TryKeep(resolved));
+                }
+                else
+                {
+                    _missing.Enqueue(turns[i]);
+                }
             }
-            else
-            {
-                _missing.Enqueue(hash);
-            }
+        }
+        catch
+        {
+            // Whoever asked went away: the next one goes on.
+            turns.ForEach(_missing.Enqueue);
+            throw;
         }
     }
 
@@ -221,30 +281,6 @@ sealed class KnownDerivations(
             ? derivation
             : null;
 
-    async Task<IReadOnlyList<ReadOnlyMemory<byte>>> AtermsAsync(ResolvedInputHash hash, CancellationToken cancellationToken)
-    {
-        var found = new List<ReadOnlyMemory<byte>>();
-        if (own is not null && await own.ReadAsync(hash, cancellationToken) is { } kept)
-        {
-            found.Add(kept);
-        }
-        foreach (var cache in caches)
-        {
-            try
-            {
-                if (await cache.FindDerivationAsync(hash, cancellationToken) is { } aterm)
-                {
-                    found.Add(aterm);
-                }
-            }
-            catch (TraceCacheException)
-            {
-                // Another one may have it; without any, the request is refused with that reason.
-            }
-        }
-        return found;
-    }
-
     ResolvedDerivation? TryResolved(ReadOnlyMemory<byte> aterm, string name, ResolvedInputHash hash)
     {
         try
@@ -257,4 +293,7 @@ sealed class KnownDerivations(
             return null;
         }
     }
+
+    /// <param name="IsLogged">A log of this node has claims about it.</param>
+    readonly record struct Listed(ResolvedInputHash Hash, bool IsLogged);
 }
