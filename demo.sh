@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job, watched: real Nix installs what three of four builders agree on, and refuses what they do not agree on.
+# The main job, watched: real Nix installs what three of four builders agree on, and refuses what they do not agree on. Or build traces, watched.
 set -euo pipefail
 root=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 . "$root/eng/debian.sh"
@@ -7,7 +7,8 @@ root=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 usage() {
     cat <<'TXT'
-usage: ./demo.sh [--stay] [--keep DIR]
+usage: ./demo.sh [--traces] [--stay] [--keep DIR]
+  --traces     play the README's section "Build traces": two builders' hooks sign, a third machine verifies
   --stay       keep all nodes running at the end, until Enter is pressed, and say what to look at
   --keep DIR   leave the stores, caches, logs and configurations in DIR (a new folder with a short name)
 Needs the .NET SDK 10; from Debian: libsodium23 nix-bin busybox-static (installed when run as root; QUORATE_NO_APT=1 only names them).
@@ -16,8 +17,10 @@ TXT
 }
 
 keep=
+play=demo
 while [ $# -gt 0 ]; do
     case "$1" in
+        --traces) play=traces ;;
         --stay) export QUORATE_DEMO_STAY=1 ;;
         --keep) [ $# -ge 2 ] || { usage >&2; exit 1; }; keep="$2"; shift ;;
         -h | --help) usage; exit 0 ;;
@@ -41,8 +44,8 @@ else
     trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
 fi
 code=0
-"$root/examples/demo/scenario.sh" "$work" || code=$?
-if [ "$code" = 0 ] && [ "${QUORATE_DEMO_STAY:-}" != 1 ]; then
+"$root/examples/$play/scenario.sh" "$work" || code=$?
+if [ "$code" = 0 ] && [ "$play" = demo ] && [ "${QUORATE_DEMO_STAY:-}" != 1 ]; then
     echo
     echo "To look further:"
     echo "  ./demo.sh --stay          the same with everything left running, and commands to ask it"

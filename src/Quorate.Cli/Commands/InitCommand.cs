@@ -3,11 +3,7 @@ using System.Diagnostics;
 using System.Text;
 using Quorate.Cli.Hook;
 using Quorate.Cli.Rendering;
-using Quorate.Core;
 using Quorate.Core.Files;
-using Quorate.Crypto;
-using Quorate.Crypto.Keys;
-using Quorate.Log;
 
 namespace Quorate.Cli.Commands;
 
@@ -16,6 +12,7 @@ static class InitCommand
 {
     const string ServiceUser = "quorate";
     const string ServiceFolder = "/etc/quorate";
+    const string DefaultListen = "http://127.0.0.1:8090";
 
     public static Command Build(CliHost host)
     {
@@ -26,18 +23,31 @@ static class InitCommand
         };
         var state = new Option<string?>("--state") { Description = "Where logs are kept", HelpName = "DIR" };
         var name = new Option<string?>("--name") { Description = "The builder's name (default: this machine's)", HelpName = "NAME" };
+        var listen = new Option<string>("--listen")
+        {
+            Description = "Where others reach this node",
+            HelpName = "URL",
+            DefaultValueFactory = _ => DefaultListen,
+        };
+        var traces = new Option<bool>("--traces")
+        {
+            Description = "Also a log of build traces, and a claim key with which the hook signs each build",
+        };
         var json = CommandLine.Json();
         var command = new Command("init", "Write a commented configuration with a first builder, key and log")
         {
             config,
             state,
             name,
+            listen,
+            traces,
             json,
         };
         command.Teach(
             "Makes a key, and a node with one log of protocol nix that listens on 127.0.0.1 only. Nothing is published before you install\n"
                 + "the hook or submit something. Existing files are never overwritten.",
             "sudo quorate init",
+            "quorate init --traces --listen http://192.0.2.7:8090 --name alice",
             "quorate init --config ./quorate.yaml --state ./state --name alice && quorated --config ./quorate.yaml"
         );
         command.SetAction(
@@ -50,37 +60,54 @@ static class InitCommand
                     throw new CliException($"'{builder}' is not a builder name: letters, digits, '-' and '_', beginning with a letter");
                 }
                 var folder = Path.GetDirectoryName(file)!;
-                var keyFile = Path.Combine(folder, builder + ".key");
-                foreach (var existing in new[] { file, keyFile }.Where(Path.Exists))
+                var files = new InitFiles(folder, builder, parse.GetValue(traces));
+                foreach (var existing in files.All.Prepend(file).Where(Path.Exists))
                 {
                     throw new CliException($"{existing} exists and is not overwritten; use --config or --name for another");
+                }
+                var address = parse.GetValue(listen) ?? DefaultListen;
+                if (!Uri.TryCreate(address, UriKind.Absolute, out _) || address.Any(char.IsControl))
+                {
+                    throw new CliException($"'{address}' is not an address to listen on, such as {DefaultListen}");
                 }
                 var stateFolder = Path.GetFullPath(parse.GetValue(state) ?? HookOptions.DefaultState(host.Variable));
                 var control = DefaultControl(host.Variable, parse.GetValue(state) is null && parse.GetValue(config) is null, stateFolder);
                 Directory.CreateDirectory(folder);
-                using var key = Ed25519PrivateKey.Generate();
-                KeyFiles.WritePrivate(keyFile, key);
+                var made = files.MakeKeys();
                 if (folder == ServiceFolder)
                 {
-                    await GiveToServiceAsync(host, keyFile, cancellationToken);
+                    foreach (var signer in files.Signers)
+                    {
+                        await GiveToServiceAsync(host, signer, cancellationToken);
+                    }
                 }
-                DurableFile.Create(file, Encoding.UTF8.GetBytes(Text(builder, Path.GetFileName(keyFile), stateFolder, control)));
-                var logId = LogId.Compute(Protocol.Nix, key.PublicKey);
+                DurableFile.Create(file, Encoding.UTF8.GetBytes(Text(builder, address, stateFolder, control, made.ClaimKey)));
                 if (parse.GetValue(json))
                 {
                     await host.WriteJsonAsync(w =>
                     {
                         w.WriteString("configuration", file);
-                        w.WriteString("privateKey", keyFile);
-                        w.WriteString("publicKey", key.PublicKey.ToString());
-                        w.WriteString("logId", logId.Text);
+                        w.WriteString("privateKey", files.Key);
+                        w.WriteString("publicKey", made.PublicKey);
+                        w.WriteString("logId", made.LogId);
+                        if (made.ClaimKey is { } claimKey)
+                        {
+                            w.WriteString("traceLogId", made.TraceLogId);
+                            w.WriteString("claimKeyFile", files.ClaimKey);
+                            w.WriteString("claimKey", claimKey);
+                        }
                     });
                     return ExitCode.Ok;
                 }
                 host.Out.WriteLine($"configuration  {file}");
-                host.Out.WriteLine($"private key    {keyFile} (keep it: it is the builder's identity)");
-                host.Out.WriteLine($"public key     {key.PublicKey}");
-                host.Out.WriteLine($"log id         {logId} (nix)");
+                host.Out.WriteLine($"private key    {files.Key} (keep it: it is the builder's identity)");
+                host.Out.WriteLine($"public key     {made.PublicKey}");
+                host.Out.WriteLine($"log id         {made.LogId} (nix)");
+                if (made.ClaimKey is not null)
+                {
+                    host.Out.WriteLine($"trace log id   {made.TraceLogId} (nix-trace)");
+                    host.Out.WriteLine($"claim key      {files.ClaimKey} (signs builds; whoever verifies needs {files.ClaimPublicKey})");
+                }
                 host.Out.WriteLine($"start it with  quorated --config {file}");
                 return ExitCode.Ok;
             }
@@ -143,15 +170,16 @@ static class InitCommand
     static string Quote(string text) =>
         "\"" + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal) + "\"";
 
-    internal static string Text(string builder, string keyFile, string state, string control) =>
+    /// <param name="claimKey">Null for a builder without build traces.</param>
+    static string Text(string builder, string listen, string state, string control, string? claimKey) =>
         $$"""
             # Configuration of a Quorate node. Written by `quorate init`; `quorated --check-config --config FILE` checks it, SIGHUP reloads it.
             # Relative paths are relative to this file.
 
             node:
               state: {{Quote(state)}}
-              # What others may see: this node's logs. Only this machine, until you change the address.
-              listen: ["http://127.0.0.1:8090"]
+              # What others may see: this node's logs. 127.0.0.1 is only this machine.
+              listen: [{{Quote(listen)}}]
               # What only you may do: submit, decide, look at subscriptions.
               control: {{Quote("unix://" + control)}}
               # Trustix clients that may submit over `listen` (make one with `quorate token new NAME`):
@@ -159,9 +187,8 @@ static class InitCommand
 
             signers:
               # The private key is the builder's identity: back it up, never copy it to a second node.
-              {{builder}}: { type: ed25519, path: {{Quote(keyFile)}} }
-
-            publish:
+              {{builder}}: { type: ed25519, path: {{Quote(builder + ".key")}} }
+            {{TraceSigner(builder, claimKey)}}publish:
               # One log per builder and protocol. PUBLISHING IS IRREVOCABLE, and store path names tell what you build.
               - name: {{builder}}
                 protocol: nix
@@ -174,7 +201,7 @@ static class InitCommand
                 #   deny_references: ["internal-*"]
                 # Where others can fetch the bytes (a hint that they may ignore):
                 # meta: { upstream: "https://cache.example.org" }
-
+            {{TraceLog(builder, claimKey)}}
             # Other builders whose logs you follow, and caches whose signatures you count:
             # follow:
             #   - { builder: bob, protocol: nix, key: "BASE64", remotes: ["https://bob.example.org"] }
@@ -193,4 +220,29 @@ static class InitCommand
             #     mode: report                     # then: enforce
 
             """;
+
+    static string TraceSigner(string builder, string? claimKey) =>
+        claimKey is null
+            ? "\n"
+            : $$"""
+                  {{builder}}-traces: { type: ed25519, path: {{Quote(builder + "-traces.key")}} }
+
+                # What signs the builder's claims about single build steps; the private half is for the hook.
+                builders:
+                  {{builder}}: { claim_keys: [{{Quote(claimKey)}}] }
+
+
+                """;
+
+    static string TraceLog(string builder, string? claimKey) =>
+        claimKey is null
+            ? ""
+            : $$"""
+                  # Build traces: each step with what it was made from, for those who verify whole builds (docs/nix.md).
+                  - name: {{builder}}-traces
+                    builder: {{builder}}
+                    protocol: nix-trace
+                    signer: {{builder}}-traces
+
+                """;
 }

@@ -94,7 +94,7 @@ static class VerifyCommand
                 reports.Check();
                 var trustFile = parse.GetRequiredValue(trust);
                 var model = await TraceTrustFile.ReadAsync(trustFile, (path, token) => EvaluateAsync(host, path, token), cancellationToken);
-                var directory = parse.GetValue(drvs);
+                var directory = parse.GetValue(drvs) ?? DerivationsOf(parse.GetValue(store) ?? host.Variable("NIX_REMOTE"));
                 NixStore Nix() => NixCommands.Store(host, parse.GetValue(nixStore), parse.GetValue(store));
                 var expected = Expected(parse.GetValue(expect) ?? []);
                 var regime = parse.GetValue(inputAddressed) ? TraceRegime.SyntheticContentAddressed : TraceRegime.ContentAddressed;
@@ -230,6 +230,9 @@ static class VerifyCommand
         progress.Done();
         return local;
     }
+
+    /// <summary>A store that lies elsewhere than its paths say has its derivations there; null for the others.</summary>
+    static string? DerivationsOf(string? store) => store is ['/', ..] ? store.TrimEnd('/') + StorePath.DefaultStoreDir : null;
 
     static HashSet<StorePath> FixedOutputs(TraceVerification result) =>
         [

@@ -187,7 +187,7 @@ public sealed class GateHost(
             {
                 throw new GateException($"{section.SigningKey} is {use}; the gate needs a key of its own");
             }
-            return new Material(key, section.Traces is { } traces ? await ReadTrustAsync(traces.Trust, cancellationToken) : null);
+            return section.Traces is { } traces ? await ReadAsync(key, traces.Trust, cancellationToken) : new Material(key, null, null);
         }
         catch
         {
@@ -229,15 +229,16 @@ public sealed class GateHost(
         }
     }
 
-    static async Task<TraceTrust> ReadTrustAsync(string path, CancellationToken cancellationToken)
+    static async Task<Material> ReadAsync(NixCacheSecretKey key, string path, CancellationToken cancellationToken)
     {
         try
         {
-            return await TraceTrustFile.ReadAsync(
+            var trust = await TraceTrustFile.ReadAsync(
                 path,
                 (file, cancel) => TraceTrustFile.EvaluateAsync("nix-instantiate", file, cancel),
                 cancellationToken
             );
+            return new Material(key, trust, Sha256Digest.HashData(await File.ReadAllBytesAsync(path, cancellationToken)));
         }
         catch (Exception e)
             when (e is FormatException or ConfigurationException or NixStoreException or IOException or UnauthorizedAccessException)
@@ -284,7 +285,8 @@ public sealed class GateHost(
     }
 
     /// <summary>What the files hold that a configuration names.</summary>
-    sealed record Material(NixCacheSecretKey Key, TraceTrust? Trust) : IDisposable
+    /// <param name="TrustFile">Hash of the trust model's file.</param>
+    sealed record Material(NixCacheSecretKey Key, TraceTrust? Trust, Sha256Digest? TrustFile) : IDisposable
     {
         public void Dispose() => Key.Dispose();
     }
@@ -312,9 +314,10 @@ public sealed class GateHost(
             && Caches.SequenceEqual(caches)
             && OptedIn.Select(Place).SequenceEqual(optedIn.Select(Place), StringComparer.Ordinal)
             && Keepers.SequenceEqual(keepers, StringComparer.Ordinal)
+            && Material.TrustFile == material.TrustFile
             && Text(Material.Trust) == Text(material.Trust);
 
-        /// <summary>The rule, every key and whose log is whose: all that a trust model for traces consists of.</summary>
+        /// <summary>The rule, every key and whose log is whose. An expression may say something else although its file is the same.</summary>
         static string? Text(TraceTrust? trust) => trust is null ? null : $"{trust.Text}\n{string.Join('\n', trust.Builders.Select(Text))}";
 
         static string Text(TraceBuilder builder) =>

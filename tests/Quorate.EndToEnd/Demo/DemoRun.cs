@@ -36,8 +36,8 @@ public sealed class DemoRun : IDisposable
             [Work],
             new Dictionary<string, string?>
             {
-                ["QUORATE"] = Wrapper("quorate", BuiltProgram.QuorateDll),
-                ["QUORATED"] = Wrapper("quorated", BuiltProgram.QuoratedDll),
+                ["QUORATE"] = BuiltProgram.Wrapper(_folder["quorate"], BuiltProgram.QuorateDll),
+                ["QUORATED"] = BuiltProgram.Wrapper(_folder["quorated"], BuiltProgram.QuoratedDll),
                 ["QUORATE_DEMO_STAY"] = null,
             },
             patience: TimeSpan.FromMinutes(4)
@@ -47,17 +47,5 @@ public sealed class DemoRun : IDisposable
             Machine.Missing("Nix may not build here: " + result.Errors);
         }
         return result.MustSucceed().Output;
-    }
-
-    // One word, as the scenario calls it.
-    string Wrapper(string name, string dll)
-    {
-        var path = _folder[name];
-        File.WriteAllText(path, $"#!/bin/sh\nexec dotnet '{dll}' \"$@\"\n");
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
-        return path;
     }
 }

@@ -16,6 +16,8 @@ sealed record ForgedCache(string Folder, string Honest, string Evil)
         var (honest, _) = await lab.BuildAsync(builder, "c");
         var (evil, _) = await lab.BuildAsync(builder, "evil");
         await lab.CopyAsync(builder, "a", folder);
+        // Nix 2.8 copies the first output alone, and fails an assertion of its own when it then finds only some of a derivation.
+        await lab.CopyAsync(builder, "a.dev", folder);
         await lab.CopyAsync(builder, "b", folder);
         await lab.CopyAsync(builder, "evil", folder);
         await lab.CopyAsync(builder, "c", folder);

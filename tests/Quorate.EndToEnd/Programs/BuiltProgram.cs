@@ -15,6 +15,14 @@ static class BuiltProgram
     public static Task<ProgramResult> QuorateAsync(params string[] arguments) =>
         RunningProgram.RunAsync("dotnet", [QuorateDll, .. arguments]);
 
+    /// <summary>Writes a program of one word that starts ours, as a script calls it; returns its path.</summary>
+    public static string Wrapper(string path, string dll)
+    {
+        File.WriteAllText(path, $"#!/bin/sh\nexec dotnet '{dll}' \"$@\"\n");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return path;
+    }
+
     // Tests and programs are built together: artifacts/bin/PROJECT/CONFIGURATION.
     static string Find(string project, string file)
     {

@@ -163,6 +163,31 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public async Task Init_with_traces_writes_a_log_of_them_and_a_claim_key_that_counts()
+    {
+        var (exit, _, _) = await _f.RunAsync([
+            "init",
+            "--traces",
+            "--listen",
+            "http://127.0.0.1:8099",
+            "--config",
+            _f["quorate.yaml"],
+            "--state",
+            _f["state"],
+            "--name",
+            "alice",
+        ]);
+        Assert.Equal(0, exit);
+        var read = ConfigurationReader.ReadFile(_f["quorate.yaml"]);
+        Assert.Equal(["alice", "alice-traces"], read.Publish.Select(log => log.Name));
+        Assert.Equal("alice", read.Publish[1].Builder);
+        Assert.Equal(["http://127.0.0.1:8099"], read.Node.Listen);
+        var claimKey = Assert.Single(read.Builders["alice"].ClaimKeys);
+        Assert.Equal($"{claimKey.Name}:{claimKey.Key}", File.ReadAllText(_f["alice-claims.public"]));
+        Assert.Equal((UnixFileMode)0b110_000_000, File.GetUnixFileMode(_f["alice-claims.secret"]));
+    }
+
+    [Fact]
     public async Task Init_with_everything_uncommented_is_read_too()
     {
         await _f.RunAsync("init", "--config", _f["quorate.yaml"], "--state", _f["state"], "--name", "alice");
