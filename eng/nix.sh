@@ -1,10 +1,20 @@
 # shellcheck shell=bash
 # Real Nix without a package set, a daemon or a store of its own on the machine. Sourced by the demo.
 
+# nix_build_hook prints the setting that a Nix needs which was unpacked beside the machine's own: it does not find its build hook by itself, nor does
+# it heed the setting in nix.conf.
+nix_build_hook() {
+    case "$(command -v nix)" in
+        /usr/bin/*) ;;
+        *) echo "build-hook = $(command -v nix) __build-remote" ;;
+    esac
+}
+
 # nix_settings [LINE…] sets NIX_CONFIG for one of this machine's throw-away stores.
 nix_settings() {
     NIX_CONFIG="experimental-features = nix-command
 build-users-group =
+$(nix_build_hook)
 $nix_sandbox"
     local line
     for line in "$@"; do

@@ -49,7 +49,6 @@ machine() {
     {
         echo "build-users-group ="
         echo "substituters ="
-        echo "build-hook = $(command -v nix) __build-remote"
         echo "$nix_sandbox"
     } >"$dir/etc/nix.conf"
 }
@@ -61,12 +60,27 @@ on() {
         cd "$dir"
         export NIX_CONF_DIR="$dir/etc"
         [ "$nix_way" = shared ] || export NIX_REMOTE="$dir/store"
+        [ -z "$(nix_build_hook)" ] || export NIX_CONFIG="$(nix_build_hook)"
         bash -euo pipefail -c "$2"
     )
 }
 
-# What a person does not type: to wait until the node is up, and to remember what to stop.
-wait_line='echo $! >node.pid; for i in $(seq 300); do ./quorate log list --node "unix://$PWD/$name/state/control.socket" >/dev/null 2>&1 \&\& break; sleep 0.1; done'
+# runnable NAME turns a builder's commands into what a script can run: its own name and port, and after the node's line what a person does without typing
+# it, that is to wait until it answers and to remember what to stop.
+runnable() {
+    local line
+    while IFS= read -r line; do
+        case "$line" in
+            "name="*) echo "name=$1 listen=http://127.0.0.1:${port[$1]}" ;;
+            "./quorated "*" &")
+                echo "${line%&}>node.log 2>&1 </dev/null &"
+                echo 'echo $! >node.pid'
+                echo 'until ./quorate log list --node "unix://$PWD/$name/state/control.socket" >/dev/null 2>&1; do kill -0 "$!"; [ "$SECONDS" -lt 60 ]; sleep 0.1; done'
+                ;;
+            *) printf '%s\n' "$line" ;;
+        esac
+    done
+}
 
 builder() {
     local name="$1" commands log="$work/$1/commands.log" failed=
@@ -74,12 +88,9 @@ builder() {
     [ -n "$commands" ] || { echo "the README has no commands for builders" >&2; return 1; }
     port[$name]=$(free_port)
     machine "$name"
-    commands=$(sed -E \
-        -e "s|^name=[a-z]+ listen=[^ ]+.*|name=$name listen=http://127.0.0.1:${port[$name]}|" \
-        -e "s|^(\./quorated .*) &\$|\1 >node.log 2>\&1 </dev/null \& $wait_line|" <<<"$commands")
     say "On $name's machine:"
-    sed 's/^/    /; s/; echo \$! >node.pid.*//; s/ & echo .*/ \&/' <<<"$commands"
-    on "$name" "$commands" >"$log" 2>&1 || failed=1
+    sed "s|^name=.*|name=$name listen=http://127.0.0.1:${port[$name]}|; s/^/    /" <<<"$commands"
+    on "$name" "$(runnable "$name" <<<"$commands")" >"$log" 2>&1 || failed=1
     [ ! -s "$work/$name/node.pid" ] || service_pids+=("$(cat "$work/$name/node.pid")")
     if [ -n "$failed" ]; then
         { tail -n 30 "$log" | sed 's/^/  | /'; echo "not as expected: $name's commands; logs of all programs: $work"; } >&2
@@ -123,7 +134,7 @@ say "The same without bob's claims:"
 code=0
 alone=$(grep '^\./quorate nix verify' <<<"$commands" | sed "s| --source http://127.0.0.1:${port[bob]}||")
 on third "$alone" >"$work/third/alone.txt" 2>>"$work/third/commands.log" || code=$?
-head -n 1 "$work/third/alone.txt" | sed 's/^/  /'
+head -n 2 "$work/third/alone.txt" | sed 's/^/  /'
 [ "$code" = 2 ] || { echo "not as expected: exit status $code, not 2 (rejected)" >&2; exit 1; }
 say ""
 say "traces: OK"
