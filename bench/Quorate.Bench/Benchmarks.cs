@@ -15,6 +15,7 @@ static class Benchmarks
         .. AuditBenchmarks.All(),
         .. NarBenchmarks.All(),
         .. TraceBenchmarks.All(),
+        .. ViewBenchmarks.All(),
         .. NixVerifyBenchmarks.All(),
         .. ProcessBenchmarks.All(),
     ];

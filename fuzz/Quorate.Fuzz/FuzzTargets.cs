@@ -62,6 +62,7 @@ public static class FuzzTargets
         new SignedStateTarget(),
         new SpoolBatchTarget(),
         new BarePathsTarget(),
+        new ViewRecordTarget(),
         new NameGlobTarget(),
         new RawReplyTarget(),
         new TrustRuleTarget(),

@@ -1,9 +1,11 @@
 using System.Security.Cryptography;
 using System.Text;
+using Quorate.Core;
 using Quorate.Nix;
 using Quorate.Nix.Publishing;
 using Quorate.Sources.Control;
 using Quorate.Sources.Spool;
+using Quorate.Sources.Views;
 
 namespace Quorate.Fuzz.Targets;
 
@@ -61,6 +63,44 @@ sealed class BarePathsTarget : IFuzzTarget
         {
             FuzzException.ThrowUnless(paths.Encode().AsSpan().SequenceEqual(file), "accepted paths have another spelling");
             FuzzException.ThrowUnless(paths.Stores.Count is > 0 and <= BarePaths.MaxStores, "more stores than are ever written");
+        }
+    }
+}
+
+/// <summary>A kept view, which decides what a build is said to be made from.</summary>
+sealed class ViewRecordTarget : IFuzzTarget
+{
+    const string Hello = "/nix/store/2ssxwm92ixmz5wdc4m5hrxbx8hgmn4q5-hello";
+
+    public string Name => "view-record";
+
+    public IEnumerable<byte[]> Seeds =>
+        [
+            new ViewRecord(
+                "/builds" + Hello,
+                StorePath.Parse(Hello),
+                Sha256Digest.Zero,
+                Sha256Digest.Zero,
+                Sha256Digest.Zero,
+                DateTimeOffset.UnixEpoch,
+                StorePath.Parse(Hello)
+            ).Encode(),
+        ];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        var file = input.ToArray();
+        const int Digest = 16;
+        const int Body = Digest + 64 + 1;
+        if (file.Length > Body)
+        {
+            // Without the right digest nothing behind it would ever be read.
+            Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(file.AsSpan(Body)))).CopyTo(file, Digest);
+        }
+        if (ViewRecord.TryDecode(file, out var record))
+        {
+            FuzzException.ThrowUnless(record.Encode().AsSpan().SequenceEqual(file), "an accepted record has another spelling");
+            FuzzException.ThrowUnless(record.View.Name == record.Path.Name, "a view has another object's name");
         }
     }
 }

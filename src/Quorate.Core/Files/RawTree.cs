@@ -33,12 +33,17 @@ public static unsafe partial class RawTree
     const int SymlinkNoFollow = 0x100;
     const int EmptyPath = 0x1000;
     const uint TypeModeSize = 0x1 | 0x2 | 0x200;
+    const uint BasicFields = 0x7ff;
     const int EntriesBuffer = 32 << 10;
 
     // struct statx: the same on every processor.
     const int StatxSize = 256;
     const int ModeOffset = 28;
+    const int InodeOffset = 32;
     const int SizeOffset = 40;
+    const int ChangedOffset = 96;
+    const int ModifiedOffset = 112;
+    const int DeviceOffset = 136;
 
     // The two flags whose value differs between processors.
     static readonly bool s_armFlags =
@@ -58,6 +63,13 @@ public static unsafe partial class RawTree
     /// <summary>What an open file is now.</summary>
     public static RawStatus Status(SafeFileHandle file) =>
         Held(file, [0], static (descriptor, empty) => Status(descriptor, empty, EmptyPath, "an open file"));
+
+    /// <summary>All that tells whether a path was touched; a link at its end is not followed.</summary>
+    internal static RawStamp Stamp(string path) => Stamp(CurrentDirectory, ZeroEnded(path), path);
+
+    /// <summary>The same of a name in an open folder.</summary>
+    internal static RawStamp Stamp(SafeFileHandle folder, ReadOnlySpan<byte> name) =>
+        Held(folder, ZeroEnded(name), static (descriptor, zeroEnded) => Stamp(descriptor, zeroEnded, Shown(zeroEnded)));
 
     /// <summary>Opens a folder or file by its path; a link at its end is refused.</summary>
     public static SafeFileHandle Open(string path, bool directory) => Open(CurrentDirectory, ZeroEnded(path), directory, path);
@@ -86,22 +98,49 @@ public static unsafe partial class RawTree
 
     static RawStatus Status(int folder, byte[] name, int flags, string shown)
     {
-        var status = stackalloc byte[StatxSize];
-        // Safe: the kernel writes one struct statx, whose size is fixed.
-        if (Statx(folder, name, flags, TypeModeSize, status) != 0)
-        {
-            throw Failure("look at", shown);
-        }
-        var fields = new ReadOnlySpan<byte>(status, StatxSize);
+        Span<byte> fields = stackalloc byte[StatxSize];
+        Fill(folder, name, flags, TypeModeSize, fields, shown);
         var mode = MemoryMarshal.Read<ushort>(fields[ModeOffset..]);
-        var kind = (mode & 0xf000) switch
+        return new RawStatus(KindOf(mode), (mode & 0x40) != 0, checked((long)MemoryMarshal.Read<ulong>(fields[SizeOffset..])));
+    }
+
+    static RawStamp Stamp(int folder, byte[] name, string shown)
+    {
+        Span<byte> fields = stackalloc byte[StatxSize];
+        Fill(folder, name, SymlinkNoFollow, BasicFields, fields, shown);
+        var mode = MemoryMarshal.Read<ushort>(fields[ModeOffset..]);
+        return new RawStamp(
+            KindOf(mode),
+            mode,
+            MemoryMarshal.Read<ulong>(fields[DeviceOffset..]),
+            MemoryMarshal.Read<ulong>(fields[InodeOffset..]),
+            MemoryMarshal.Read<ulong>(fields[SizeOffset..]),
+            TimeAt(fields[ModifiedOffset..]),
+            TimeAt(fields[ChangedOffset..])
+        );
+    }
+
+    static RawTime TimeAt(ReadOnlySpan<byte> field) => new(MemoryMarshal.Read<long>(field), MemoryMarshal.Read<uint>(field[8..]));
+
+    static RawKind KindOf(ushort mode) =>
+        (mode & 0xf000) switch
         {
             0x8000 => RawKind.Regular,
             0x4000 => RawKind.Directory,
             0xa000 => RawKind.SymbolicLink,
             _ => RawKind.Other,
         };
-        return new RawStatus(kind, (mode & 0x40) != 0, checked((long)MemoryMarshal.Read<ulong>(fields[SizeOffset..])));
+
+    static void Fill(int folder, byte[] name, int flags, uint mask, Span<byte> fields, string shown)
+    {
+        fixed (byte* status = fields)
+        {
+            // Safe: the kernel writes one struct statx, whose size is fixed and is that of the span.
+            if (Statx(folder, name, flags, mask, status) != 0)
+            {
+                throw Failure("look at", shown);
+            }
+        }
     }
 
     static List<byte[]> Names(int folder)

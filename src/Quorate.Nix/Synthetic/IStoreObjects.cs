@@ -5,9 +5,9 @@ namespace Quorate.Nix.Synthetic;
 /// <summary>The realised objects of a store.</summary>
 public interface IStoreObjects
 {
-    /// <summary>What an object refers to, as its store registered it; the object itself may be among them.</summary>
-    /// <exception cref="IOException">The store does not have it, or does not answer.</exception>
-    Task<IReadOnlyCollection<StorePath>> ReferencesAsync(StorePath path, CancellationToken cancellationToken);
+    /// <summary>What the store registered of objects, in their order; an object itself may be among its references.</summary>
+    /// <exception cref="IOException">The store does not have one of them, or does not answer.</exception>
+    Task<IReadOnlyList<NixClaim>> RegisteredAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellationToken);
 
     /// <summary>Where the object is on disk.</summary>
     string Location(StorePath path);
@@ -21,8 +21,8 @@ public sealed class RegisteredObjects(
     string root
 ) : IStoreObjects
 {
-    public async Task<IReadOnlyCollection<StorePath>> ReferencesAsync(StorePath path, CancellationToken cancellationToken) =>
-        (await registered([path], cancellationToken))[0].Claim.References;
+    public async Task<IReadOnlyList<NixClaim>> RegisteredAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellationToken) =>
+        [.. (await registered(paths, cancellationToken)).Select(fact => fact.Claim)];
 
     public string Location(StorePath path) => root + path;
 }

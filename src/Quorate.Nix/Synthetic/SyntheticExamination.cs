@@ -9,14 +9,15 @@ namespace Quorate.Nix.Synthetic;
 
 /// <summary>
 /// Looks at an input-addressed build before its content-addressed view is signed: the derivation's whole graph, and the content of everything that
-/// the build used and made, is read and recomputed. Views are kept for further builds of the same run.
+/// the build used and made, is read and recomputed. Views are kept for further builds of the same run, and by a cache for other runs.
 /// </summary>
 /// <param name="root">What is before the store directory on disk.</param>
 /// <param name="format">The format that will be signed: the profiles resolve differently.</param>
 sealed class SyntheticExamination(
     Func<IReadOnlyList<StorePath>, CancellationToken, Task<IReadOnlyList<PathFacts>>> registered,
     string root,
-    TraceFormat format
+    TraceFormat format,
+    IViewCache? cache
 )
 {
     readonly HashSet<StorePath> _fixedOutputs = [];
@@ -70,7 +71,7 @@ sealed class SyntheticExamination(
         _fixedOutputs.UnionWith(
             closure.Derivations.Where(d => d.IsFixed).SelectMany(d => d.Derivation.Outputs).Select(output => output.Path!)
         );
-        _view ??= new SyntheticView(new RegisteredObjects(registered, root), _fixedOutputs);
+        _view ??= new SyntheticView(new RegisteredObjects(registered, root), _fixedOutputs, cache);
 
         var used = new Dictionary<(StorePath, string), SyntheticObject>();
         foreach (var input in target.Inputs)

@@ -43,14 +43,16 @@ public abstract record ExaminedBuild
 /// <param name="inputAddressed">
 /// The format in which the content-addressed view of input-addressed builds will be signed; null skips such builds.
 /// </param>
+/// <param name="views">Views of what builds were made from, computed by earlier runs; null reads everything.</param>
 public sealed class BuildExamination(
     Func<IReadOnlyList<StorePath>, CancellationToken, Task<IReadOnlyList<PathFacts>>> registered,
     string root = "",
-    TraceFormat? inputAddressed = null
+    TraceFormat? inputAddressed = null,
+    IViewCache? views = null
 )
 {
     readonly SyntheticExamination? _synthetic = inputAddressed is { } format
-        ? new SyntheticExamination(registered, root.TrimEnd('/'), format)
+        ? new SyntheticExamination(registered, root.TrimEnd('/'), format, views)
         : null;
 
     readonly string _root = root.TrimEnd('/');

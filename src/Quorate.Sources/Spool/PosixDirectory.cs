@@ -50,10 +50,11 @@ sealed unsafe partial class PosixDirectory : IDisposable
     /// </summary>
     /// <returns>Null when it does not exist.</returns>
     /// <exception cref="IOException">It is a link, not a directory, not private, or somebody else's.</exception>
-    public static PosixDirectory? Open(string path, bool create)
+    /// <param name="what">What it is called in messages.</param>
+    public static PosixDirectory? Open(string path, bool create, string what = "spool")
     {
         var full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
-        var above = System.IO.Path.GetDirectoryName(full) ?? throw new IOException($"spool {path} cannot be the root directory");
+        var above = System.IO.Path.GetDirectoryName(full) ?? throw new IOException($"{what} {path} cannot be the root directory");
         var name = System.IO.Path.GetFileName(full);
         if (create && !Directory.Exists(above))
         {
@@ -64,13 +65,13 @@ sealed unsafe partial class PosixDirectory : IDisposable
         using var parent = OpenDirectoryAt(AtCurrentDirectory, above, 0);
         if (parent is null)
         {
-            return Marshal.GetLastPInvokeError() == NoSuchFile ? null : throw Failure($"spool {path}");
+            return Marshal.GetLastPInvokeError() == NoSuchFile ? null : throw Failure($"{what} {path}");
         }
         var made = create && MakeDirectoryAt((int)parent.DangerousGetHandle(), name, 0x1c0) == 0;
         var handle = OpenDirectoryAt((int)parent.DangerousGetHandle(), name, OpenNoFollow);
         if (handle is null)
         {
-            return Marshal.GetLastPInvokeError() == NoSuchFile ? null : throw Failure($"spool {path}");
+            return Marshal.GetLastPInvokeError() == NoSuchFile ? null : throw Failure($"{what} {path}");
         }
         try
         {
@@ -82,11 +83,11 @@ sealed unsafe partial class PosixDirectory : IDisposable
             }
             if (stat.Owner != me && me != 0)
             {
-                throw new IOException($"spool {path} belongs to user {stat.Owner}, not to {me}");
+                throw new IOException($"{what} {path} belongs to user {stat.Owner}, not to {me}");
             }
             if ((stat.Mode & 0x3f) != 0)
             {
-                throw new IOException($"spool {path} is open to others; run: chmod 700 {path}");
+                throw new IOException($"{what} {path} is open to others; run: chmod 700 {path}");
             }
             return new PosixDirectory(handle, path, stat.Owner, stat.Group);
         }

@@ -109,7 +109,10 @@ public sealed class StoreObjectTests
         string[] command = ["store", "make-content-addressed", "--json", .. closure.Select(path => path.ToString())];
         var said = (await nix.RunAsync(store, "nix", command)).MustSucceed().Output;
 
-        var view = new SyntheticView(new RegisteredObjects(nix, store), new HashSet<StorePath>());
+        var view = new SyntheticView(
+            new RegisteredObjects(new Quorate.Nix.Store.NixStore(nix.Program("nix-store"), store.Root).FactsAsync, store.Root),
+            new HashSet<StorePath>()
+        );
 
         foreach (var path in closure)
         {
@@ -148,12 +151,4 @@ public sealed class StoreObjectTests
         Lines(await nix.RunAsync(store, "nix-store", "-q", question, path.ToString())).Single();
 
     static string[] Lines(ProgramResult result) => result.MustSucceed().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-
-    sealed class RegisteredObjects(NixInstallation nix, NixStore store) : IStoreObjects
-    {
-        public async Task<IReadOnlyCollection<StorePath>> ReferencesAsync(StorePath path, CancellationToken cancellationToken) =>
-            await StoreObjectTests.ReferencesAsync(nix, store, path);
-
-        public string Location(StorePath path) => store.Root + path;
-    }
 }

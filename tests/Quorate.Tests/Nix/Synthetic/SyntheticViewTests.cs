@@ -116,32 +116,4 @@ public sealed class SyntheticViewTests : IDisposable
         );
 
     static StorePath Path(char fill, string name) => FolderOfObjects.Path(fill, name);
-
-    sealed class FolderOfObjects : IStoreObjects, IDisposable
-    {
-        readonly string _folder = Directory.CreateTempSubdirectory("view").FullName;
-        readonly Dictionary<StorePath, IReadOnlyCollection<StorePath>> _references = [];
-
-        public static StorePath Path(char fill, string name) => StorePath.Parse($"/nix/store/{new string(fill, 32)}-{name}");
-
-        public StorePath Add(char fill, string name, Func<StorePath, Tree> content, params StorePath[] references)
-        {
-            var path = Path(fill, name);
-            Put(path, content(path), references);
-            return path;
-        }
-
-        public void Put(StorePath path, Tree content, IReadOnlyCollection<StorePath> references)
-        {
-            content.WriteTo(Location(path));
-            _references[path] = references;
-        }
-
-        public string Location(StorePath path) => System.IO.Path.Combine(_folder, path.BaseName);
-
-        public Task<IReadOnlyCollection<StorePath>> ReferencesAsync(StorePath path, CancellationToken cancellationToken) =>
-            Task.FromResult(_references[path]);
-
-        public void Dispose() => Directory.Delete(_folder, recursive: true);
-    }
 }
