@@ -7,12 +7,15 @@
 }:
 let
   inherit (lib)
+    escapeShellArgs
     mkDefault
     mkEnableOption
     mkForce
     mkIf
     mkMerge
     mkOption
+    optional
+    optionals
     types
     ;
   cfg = config.services.quorate;
@@ -23,12 +26,31 @@ let
   configuration = pkgs.writeText "quorate.yaml" (builtins.toJSON cfg.settings);
 
   # Nix runs one program without arguments, and a failing hook would stop the build.
+  hookOptions = [
+    "--node=${cfg.hook.node}"
+    "--spool=${state}/spool"
+  ]
+  ++ optional (cfg.hook.log != null) "--log=${cfg.hook.log}"
+  ++ optionals (cfg.hook.claimKeyFile != null) (
+    [
+      "--claim-key=${cfg.hook.claimKeyFile}"
+      "--trace-log=${toString cfg.hook.traceLog}"
+      "--format=${cfg.hook.format}"
+    ]
+    ++ optionals cfg.hook.inputAddressed [
+      "--input-addressed"
+      "--view-cache=${cfg.hook.viewCache}"
+    ]
+    ++ optional cfg.hook.dependencies "--dependencies"
+    ++ optional cfg.hook.includePreimage "--include-preimage"
+    ++ optional (cfg.hook.builderSoftware.uri != null) "--builder-software=${cfg.hook.builderSoftware.uri}"
+    ++ map (scheme: "--builder-software-digest=${scheme}=${cfg.hook.builderSoftware.digests.${scheme}}") (
+      builtins.attrNames cfg.hook.builderSoftware.digests
+    )
+  );
   hook = pkgs.writeShellScript "quorate-post-build-hook" ''
     [ -n "''${OUT_PATHS:-}''${DRV_PATH:-}" ] || exit 0
-    ${cfg.package}/bin/quorate nix hook run \
-      --node=${cfg.hook.node} \
-      --spool=${state}/spool \
-      ${if cfg.hook.log == null then "" else "--log=${cfg.hook.log}"}
+    ${cfg.package}/bin/quorate nix hook run ${escapeShellArgs hookOptions}
     exit 0
   '';
 in
@@ -137,6 +159,76 @@ in
         type = types.nullOr types.str;
         default = null;
         description = "The log that claims go to; null for the node's only log of protocol `nix`.";
+      };
+
+      claimKeyFile = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "${state}/claims.key";
+        description = ''
+          Sign every build as a build trace, too, with this key: one that `nix-store --generate-binary-cache-key` made and that signs nothing
+          else, readable by root alone. Needs `traceLog`.
+        '';
+      };
+
+      traceLog = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        description = "The node's log of protocol `nix-trace` that the signed claims go to.";
+      };
+
+      format = mkOption {
+        type = types.enum [
+          "bundle"
+          "jws2"
+          "jws3"
+        ];
+        default = "bundle";
+        description = "How the claims are written (docs/formats/nix-traces.md).";
+      };
+
+      inputAddressed = mkOption {
+        type = types.bool;
+        default = false;
+        description = ''
+          Sign input-addressed builds too, which most are, by their content-addressed view. All that a build was made from is read once for it.
+        '';
+      };
+
+      viewCache = mkOption {
+        type = types.str;
+        default = "/var/cache/quorate/views";
+        description = "Where views are kept between builds: a directory of root's that nobody else may open; `none` for nowhere.";
+      };
+
+      dependencies = mkOption {
+        type = types.bool;
+        default = false;
+        description = "List each build's inputs in its claim, for readers without the derivation.";
+      };
+
+      includePreimage = mkOption {
+        type = types.bool;
+        default = false;
+        description = "Put the resolved derivation's whole text into each claim, for debugging.";
+      };
+
+      builderSoftware = {
+        uri = mkOption {
+          type = types.nullOr types.str;
+          default = null;
+          example = "github:example/builders?rev=0123456789abcdef0123456789abcdef01234567";
+          description = "What each claim says of this builder's own software: a flake reference or URL.";
+        };
+
+        digests = mkOption {
+          type = types.attrsOf types.str;
+          default = { };
+          example = {
+            gitCommit = "0123456789abcdef0123456789abcdef01234567";
+          };
+          description = "Its digests, by scheme.";
+        };
       };
     };
 
@@ -301,6 +393,26 @@ in
     # The hook needs a node, but not one on this machine.
     (mkIf cfg.hook.enable {
       nix.settings.post-build-hook = "${hook}";
+      assertions = [
+        {
+          assertion = (cfg.hook.claimKeyFile == null) == (cfg.hook.traceLog == null);
+          message = "services.quorate.hook: claimKeyFile and traceLog go together; what is signed has to go somewhere";
+        }
+        {
+          assertion = cfg.hook.inputAddressed -> cfg.hook.claimKeyFile != null && cfg.hook.format != "jws2";
+          message = "services.quorate.hook.inputAddressed needs claimKeyFile, and a format that can say so: bundle or jws3";
+        }
+        {
+          assertion =
+            cfg.hook.format != "bundle"
+            -> !cfg.hook.dependencies && cfg.hook.builderSoftware.uri == null;
+          message = "services.quorate.hook.format: a JWS has no place for dependencies or builderSoftware";
+        }
+        {
+          assertion = cfg.hook.builderSoftware.digests != { } -> cfg.hook.builderSoftware.uri != null;
+          message = "services.quorate.hook.builderSoftware.digests say something of its uri, which is not given";
+        }
+      ];
     })
   ];
 }

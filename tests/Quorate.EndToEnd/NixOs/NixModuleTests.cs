@@ -97,6 +97,68 @@ public sealed class NixModuleTests : IDisposable
         Assert.Equal(0, run.Code);
     }
 
+    // The words are those that the hook reads, so that an option nobody knows shows here and not after every build.
+    [Fact]
+    public async Task Hook_that_signs_tells_its_program_how()
+    {
+        const string User = """
+            services.quorate = {
+              package = "/opt/quorate";
+              hook = {
+                enable = true;
+                log = "alice";
+                claimKeyFile = "/keys/it's claims.key";
+                traceLog = "alice-traces";
+                inputAddressed = true;
+                dependencies = true;
+                includePreimage = true;
+                builderSoftware = { uri = "github:example/builders?rev=0"; digests = { gitCommit = "0"; sha256 = "1"; }; };
+              };
+            };
+            """;
+        var evaluated = await EvaluateAsync(User);
+        Assert.Empty(evaluated.GetProperty("failed").EnumerateArray());
+        var settings = evaluated.GetProperty("config").GetProperty("nix").GetProperty("settings");
+        var script = await File.ReadAllTextAsync(
+            OnDisk(settings.GetProperty("post-build-hook").GetString()!),
+            TestContext.Current.CancellationToken
+        );
+        // In place of the program, one that prints its arguments.
+        await File.WriteAllTextAsync(
+            _folder["hook"],
+            script.Replace("/opt/quorate/bin/quorate", "printf '%s\\n'", StringComparison.Ordinal),
+            TestContext.Current.CancellationToken
+        );
+        var run = await RunningProgram.RunAsync(
+            "sh",
+            [_folder["hook"]],
+            new Dictionary<string, string?> { ["DRV_PATH"] = "/nix/store/x.drv" }
+        );
+
+        var words = run.MustSucceed().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["nix", "hook", "run"], words[..3]);
+        Assert.Equal(
+            [
+                "--node=unix:///run/quorate/control.socket",
+                "--spool=/var/lib/quorate/spool",
+                "--log=alice",
+                "--claim-key=/keys/it's claims.key",
+                "--trace-log=alice-traces",
+                "--format=bundle",
+                "--input-addressed",
+                "--view-cache=/var/cache/quorate/views",
+                "--dependencies",
+                "--include-preimage",
+                "--builder-software=github:example/builders?rev=0",
+                "--builder-software-digest=gitCommit=0",
+                "--builder-software-digest=sha256=1",
+            ],
+            words[3..]
+        );
+        var known = await BuiltProgram.QuorateAsync([.. words, "--dry-run", "--nix-store", "/bin/false", "/nix/store/x"]);
+        Assert.DoesNotContain("unknown option", known.All, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Service_has_the_sandbox_of_the_Debian_package()
     {
@@ -131,6 +193,16 @@ public sealed class NixModuleTests : IDisposable
     [InlineData("services.quorate = { enable = true; package = \"/p\"; gate.enable = true; };", "a gate without a rule")]
     [InlineData("services.quorate = { enable = true; package = \"/p\"; gate.useForNix = true; };", "needs gate.enable")]
     [InlineData("services.quorate = { enable = true; package = \"/p\"; witness.enable = true; };", "cosignatures need a name")]
+    [InlineData("services.quorate = { package = \"/p\"; hook = { enable = true; claimKeyFile = \"/k\"; }; };", "claimKeyFile and traceLog")]
+    [InlineData("services.quorate = { package = \"/p\"; hook = { enable = true; inputAddressed = true; }; };", "needs claimKeyFile")]
+    [InlineData(
+        "services.quorate = { package = \"/p\"; hook = { enable = true; claimKeyFile = \"/k\"; traceLog = \"t\"; format = \"jws3\"; dependencies = true; }; };",
+        "a JWS has no place"
+    )]
+    [InlineData(
+        "services.quorate = { package = \"/p\"; hook = { enable = true; builderSoftware.digests.a = \"b\"; }; };",
+        "which is not given"
+    )]
     [InlineData("services.quorate = { enable = true; package = \"/p\"; settings.node.state = \"/home/x\"; };", "sandbox")]
     public async Task Settings_that_cannot_work_are_refused_with_a_reason(string user, string reason)
     {

@@ -151,6 +151,9 @@ let
       _type = "merge";
       inherit contents;
     };
+    optionals = condition: list: if condition then list else [ ];
+    optional = condition: value: lib.optionals condition [ value ];
+    escapeShellArgs = words: builtins.concatStringsSep " " (map (word: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] word}'") words);
     mkDefault = mkOverride 1000;
     mkForce = mkOverride 50;
   };
