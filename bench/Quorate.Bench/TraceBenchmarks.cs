@@ -112,7 +112,7 @@ static class TraceBenchmarks
             CancellationToken.None
         );
         using var claimKey = NixCacheSecretKey.Generate("claims");
-        var signer = new TraceSigner(claimKey, TraceFormat.Bundle, s_provenance, built: true);
+        var signer = new TraceSigner(claimKey, ClaimForm.Default, s_provenance.Versions);
         var samples = new List<Sample>();
         var next = 0;
         for (var run = -1; run < context.Runs; run++)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using Quorate.Cli.Hook;
 using Quorate.Cli.Rendering;
+using Quorate.Cli.Signing;
 using Quorate.Sources.Spool;
 
 namespace Quorate.Cli.Commands;
@@ -55,6 +56,7 @@ static class HookCommands
             new Option<string?>("--store-dir") { Description = "The logical store directory, if not /nix/store", HelpName = "DIR" },
             new Argument<string[]>("PATH") { Description = "Store paths (default: $OUT_PATHS)", Arity = ArgumentArity.ZeroOrMore },
         };
+        new ClaimFormOptions().AddTo(command);
         command.SetAction(parse => new HelpAction().Invoke(parse));
         return command;
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Quorate.Cli.Hook;
 using Quorate.Cli.Rendering;
+using Quorate.Cli.Signing;
 using Quorate.Crypto.Keys;
 using Quorate.Nix.Traces;
 using Quorate.Sources.Spool;
@@ -95,7 +96,8 @@ static class HookFlushCommand
         using var patience = new CancellationTokenSource(s_signingPatience, host.Clock);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
         using var key = NixCacheSecretKey.Read(options.ClaimKey, out _);
-        var signing = new SpoolSigning(spool, options.NixStore, key, options.Log ?? "", host.Clock);
+        using var views = await ClaimFormOptions.OpenViewsAsync(host, options.Claims, options.ViewCache);
+        var signing = new SpoolSigning(spool, options.NixStore, key, options.Log ?? "", host.Clock, options.Claims, views);
         var progress = await signing.SignAsync(deadline.Token);
         cancellationToken.ThrowIfCancellationRequested();
         return (progress, signing.Traces);

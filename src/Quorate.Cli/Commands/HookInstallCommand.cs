@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Quorate.Cli.Hook;
 using Quorate.Cli.Rendering;
+using Quorate.Cli.Signing;
 using Quorate.Crypto.Keys;
 using Quorate.Sources.Control;
 using Quorate.Sources.Spool;
@@ -28,6 +29,7 @@ static class HookInstallCommand
             Description = "The log of protocol nix-trace that the signed claims go to",
             HelpName = "NAME",
         };
+        var form = new ClaimFormOptions();
         var filter = new Option<string?>("--filter")
         {
             Description = "A JSON file with the members of publish.filter; holds besides the node's own",
@@ -65,6 +67,7 @@ static class HookInstallCommand
             storeDir,
             json,
         };
+        form.AddTo(command);
         command.Teach(
             "PUBLISHING IS IRREVOCABLE, and store path names leak what you build. Set `publish.filter` of the log first, and look at\n"
                 + "`quorate nix hook run --dry-run PATH`. Then install, and add the printed line to nix.conf.\n"
@@ -77,7 +80,7 @@ static class HookInstallCommand
             async (parse, cancellationToken) =>
             {
                 var file = Path.GetFullPath(parse.GetValue(path) ?? HookCommands.DefaultPath(host.Variable));
-                var options = new List<KeyValuePair<string, string>>();
+                var options = new List<KeyValuePair<string, string?>>();
                 void Add(string name, string? value)
                 {
                     if (value is not null)
@@ -102,6 +105,19 @@ static class HookInstallCommand
                 if (parse.GetValue(claimKey) is null != parse.GetValue(traceLog) is null)
                 {
                     throw new CliException("--claim-key and --trace-log go together: what is signed has to go somewhere");
+                }
+                var claims = await form.ReadAsync(parse, cancellationToken);
+                foreach (var (name, value) in form.Words(parse, claims, host.Variable))
+                {
+                    if (parse.GetValue(claimKey) is null)
+                    {
+                        throw new CliException($"{name} says how builds are signed, and without --claim-key none is");
+                    }
+                    if (value is null)
+                    {
+                        options.Add(new(name, null));
+                    }
+                    Add(name, value);
                 }
                 // A hook in a place of its own keeps its spool there too; the usual one uses the spool that the node empties.
                 var spoolPath = Path.GetFullPath(
@@ -166,7 +182,7 @@ static class HookInstallCommand
         CliHost host,
         bool json,
         string file,
-        IReadOnlyList<KeyValuePair<string, string>> options,
+        IReadOnlyList<KeyValuePair<string, string?>> options,
         FilterInfo? given,
         LogInfo? stated
     )
@@ -183,7 +199,14 @@ static class HookInstallCommand
                 w.WriteStartObject("options");
                 foreach (var (name, value) in options)
                 {
-                    w.WriteString(name[2..], value);
+                    if (value is null)
+                    {
+                        w.WriteBoolean(name[2..], true);
+                    }
+                    else
+                    {
+                        w.WriteString(name[2..], value);
+                    }
                 }
                 w.WriteEndObject();
             });

@@ -26,8 +26,8 @@ sealed class BuildQuestion(HookOptions options, Func<string, string?> environmen
         new(NixKeyForms.FullKey(facts.Claim.Path), facts.Claim.ToBytes(), facts.Deriver ?? Derivation?.ToString());
 
     /// <summary>
-    /// Nix 2.8.0 leaves <c>$OUT_PATHS</c> empty: it calls the hook before it has noted what it built. The outputs are registered by then, so the
-    /// derivation names them.
+    /// Nix 2.8.0 leaves <c>$OUT_PATHS</c> empty, but for derivations that it resolved: it calls the hook before it has noted what it built. The outputs
+    /// are registered by then, so the derivation names them, or the realisations of it do.
     /// </summary>
     public async Task<BuildAnswer> AskAsync(CancellationToken deadline)
     {
@@ -49,11 +49,9 @@ sealed class BuildQuestion(HookOptions options, Func<string, string?> environmen
     /// <summary>Nothing was asked.</summary>
     public BuildAnswer Unasked(string problem) => new([], Paths, Paths.Count == 0, problem);
 
-    /// <summary>The build as it is noted to be signed; null where Nix did not say what was built.</summary>
+    /// <summary>The build as it is noted to be signed; without outputs, Nix is asked for them then. Null where Nix named no derivation.</summary>
     public BarePaths? ToSign(IReadOnlyList<StorePath> outputs, DateTimeOffset now) =>
-        Derivation is null || outputs.Count is 0 or > BarePaths.MaxPaths || options.TraceLog is null
-            ? null
-            : Note(options.TraceLog, now, outputs);
+        Derivation is null || outputs.Count > BarePaths.MaxPaths || options.TraceLog is null ? null : Note(options.TraceLog, now, outputs);
 
     /// <summary>What is left to ask later; null when the filter lets nothing of it wait.</summary>
     public BarePaths? Rest(BuildAnswer answer, HookFilter filter, DateTimeOffset now, out int withheld)

@@ -1,4 +1,6 @@
+using Quorate.Cli.Signing;
 using Quorate.Nix.Store;
+using Quorate.Nix.Traces;
 
 namespace Quorate.Cli.Hook;
 
@@ -15,6 +17,12 @@ sealed record HookOptions
 
     /// <summary>Name or id of the log of protocol <c>nix-trace</c>; not null where <see cref="ClaimKey"/> is not.</summary>
     public string? TraceLog { get; init; }
+
+    /// <summary>How build traces are written, and of which builds.</summary>
+    public ClaimForm Claims { get; init; } = ClaimForm.Default;
+
+    /// <summary>Where views of inputs are kept between runs; null: nowhere.</summary>
+    public string? ViewCache { get; init; }
 
     public required string Spool { get; init; }
 
@@ -40,28 +48,21 @@ sealed record HookOptions
     )
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
-        var paths = new List<string>();
-        var (dryRun, json) = (false, false);
+        var flags = new HashSet<string>(StringComparer.Ordinal);
+        var (paths, digests) = (new List<string>(), new List<string>());
         options = new HookOptions { Spool = "", NixStore = "" };
         for (var i = 0; i < arguments.Count; i++)
         {
             var (name, inline) = Split(arguments[i]);
-            if (name == "--dry-run")
+            if (s_flags.Contains(name))
             {
-                dryRun = true;
-            }
-            else if (name == "--json")
-            {
-                json = true;
+                flags.Add(name);
             }
             else if (!name.StartsWith("--", StringComparison.Ordinal))
             {
                 paths.Add(arguments[i]);
             }
-            else if (
-                name
-                is not ("--node" or "--log" or "--claim-key" or "--trace-log" or "--spool" or "--nix-store" or "--store" or "--store-dir")
-            )
+            else if (!s_values.Contains(name))
             {
                 error = $"unknown option {name}";
                 return false;
@@ -70,6 +71,10 @@ sealed record HookOptions
             {
                 error = $"{name} needs a value";
                 return false;
+            }
+            else if (name == ClaimFormText.SoftwareDigest)
+            {
+                digests.Add(inline ?? arguments[i]);
             }
             else
             {
@@ -82,21 +87,89 @@ sealed record HookOptions
             error = "--claim-key and --trace-log go together";
             return false;
         }
+        if (!TryForm(values, flags, digests, out var claims, out error))
+        {
+            return false;
+        }
         options = new HookOptions
         {
             ClaimKey = values.GetValueOrDefault("--claim-key"),
             TraceLog = values.GetValueOrDefault("--trace-log"),
+            Claims = claims,
+            ViewCache = !claims.InputAddressed
+                ? null
+                : values.GetValueOrDefault(ClaimFormText.ViewCache, ClaimFormText.DefaultViewCache(environment)) switch
+                {
+                    ClaimFormText.NoCache => null,
+                    var named => named,
+                },
             Node = values.GetValueOrDefault("--node"),
             Log = values.GetValueOrDefault("--log"),
             Spool = values.GetValueOrDefault("--spool") ?? DefaultSpool(environment),
             NixStore = values.GetValueOrDefault("--nix-store") ?? NixPrograms.Find("nix-store", environment) ?? "nix-store",
             Store = values.GetValueOrDefault("--store"),
             StoreDir = values.GetValueOrDefault("--store-dir"),
-            DryRun = dryRun,
-            Json = json,
+            DryRun = flags.Contains("--dry-run"),
+            Json = flags.Contains("--json"),
             Paths = paths,
         };
         return true;
+    }
+
+    static readonly string[] s_flags =
+    [
+        "--dry-run",
+        "--json",
+        ClaimFormText.InputAddressed,
+        ClaimFormText.Dependencies,
+        ClaimFormText.Preimage,
+    ];
+
+    static readonly string[] s_values =
+    [
+        "--node",
+        "--log",
+        "--claim-key",
+        "--trace-log",
+        "--spool",
+        "--nix-store",
+        "--store",
+        "--store-dir",
+        ClaimFormText.Format,
+        ClaimFormText.ViewCache,
+        ClaimFormText.Software,
+        ClaimFormText.SoftwareDigest,
+    ];
+
+    static bool TryForm(
+        Dictionary<string, string> values,
+        HashSet<string> flags,
+        List<string> digests,
+        out ClaimForm form,
+        out string error
+    )
+    {
+        form = ClaimForm.Default;
+        var name = values.GetValueOrDefault(ClaimFormText.Format, "bundle");
+        if (!ClaimFormText.TryFormat(name, out var format))
+        {
+            error = $"{ClaimFormText.Format} {name}: neither bundle, jws2 nor jws3";
+            return false;
+        }
+        if (!ClaimFormText.TrySoftware(values.GetValueOrDefault(ClaimFormText.Software), digests, out var software, out error))
+        {
+            return false;
+        }
+        form = new ClaimForm
+        {
+            Format = format,
+            InputAddressed = flags.Contains(ClaimFormText.InputAddressed),
+            WithDependencies = flags.Contains(ClaimFormText.Dependencies),
+            WithPreimage = flags.Contains(ClaimFormText.Preimage),
+            Software = software,
+        };
+        error = form.Contradiction ?? "";
+        return error.Length == 0;
     }
 
     /// <summary>The spool that a node with the default state directory looks after.</summary>

@@ -24,6 +24,11 @@ static class HookProgram
           --log NAME         The log to write to (default: the node's only log of built nix claims)
           --claim-key FILE   Also sign what was built, as a build trace, with this key
           --trace-log NAME   The log of protocol nix-trace that the signed claims go to
+          --format FORMAT    How the claims are written: bundle (the default), jws2 or jws3
+          --input-addressed  Sign the content-addressed view of input-addressed builds too
+          --view-cache DIR   Where views of inputs are kept between runs, or none
+          --dependencies, --include-preimage, --builder-software URI, --builder-software-digest SCHEME=VALUE
+                             What the claims say besides; see `quorate nix sign --help`
           --spool DIR        Where undelivered claims wait
           --nix-store FILE   The nix-store program to ask
           --store URI        The Nix store to ask (default: the one that the build used)

@@ -3,6 +3,7 @@ using Quorate.Crypto.Keys;
 using Quorate.Nix.Traces;
 using Quorate.Sources.Control;
 using Quorate.Sources.Spool;
+using Quorate.Sources.Views;
 
 namespace Quorate.Cli.Hook;
 
@@ -28,7 +29,7 @@ sealed class HookSigning(HookOptions options, TimeProvider clock)
         {
             return report with { Problem = Both(report.Problem, "not signed: there is no spool") };
         }
-        var outputs = build.Paths.Count > 0 ? build.Paths : [.. answer.Facts.Select(fact => fact.Claim.Path)];
+        var outputs = build.Paths.Count > 0 ? build.Paths : [.. answer.Facts.Select(fact => fact.Claim.Path), .. answer.Unanswered];
         if (build.ToSign(outputs, clock.GetUtcNow()) is { } note && !spool.TryAddToSign(note))
         {
             return report with
@@ -42,7 +43,8 @@ sealed class HookSigning(HookOptions options, TimeProvider clock)
         try
         {
             using var key = NixCacheSecretKey.Read(options.ClaimKey!, out _);
-            var signing = new SpoolSigning(spool, options.NixStore, key, options.Log ?? "", clock);
+            using var views = OpenViews();
+            var signing = new SpoolSigning(spool, options.NixStore, key, options.Log ?? "", clock, options.Claims, views);
             progress = await signing.SignAsync(deadline, MaxSigned);
             traces = signing.Traces;
         }
@@ -61,6 +63,19 @@ sealed class HookSigning(HookOptions options, TimeProvider clock)
             KeptToSign = progress.Waiting,
             Problem = string.IsNullOrEmpty(progress.Problem) ? report.Problem : Both(report.Problem, $"not signed: {progress.Problem}"),
         };
+    }
+
+    /// <summary>Without a cache, signing takes longer and may be left to a flush, which says why there is none.</summary>
+    ViewCache? OpenViews()
+    {
+        try
+        {
+            return options.ViewCache is null ? null : ViewCache.Open(options.ViewCache, clock);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The claims are in the spool: the node or the next hook delivers them if this does not.</summary>

@@ -7,7 +7,8 @@ namespace Quorate.Cli.Hook;
 /// The program that <c>post-build-hook</c> names. Nix runs exactly one program without arguments, so everything is written into a shell script. It
 /// carries its options in comments too, for <c>quorate nix hook status</c>.
 /// </summary>
-sealed record HookWrapper(IReadOnlyList<string> Program, string? DotnetRoot, IReadOnlyList<KeyValuePair<string, string>> Options)
+/// <param name="Options">Without a value where it is a flag.</param>
+sealed record HookWrapper(IReadOnlyList<string> Program, string? DotnetRoot, IReadOnlyList<KeyValuePair<string, string?>> Options)
 {
     const string Mark = "# quorate-post-build-hook 1";
     const string OptionMark = "#: ";
@@ -21,7 +22,7 @@ sealed record HookWrapper(IReadOnlyList<string> Program, string? DotnetRoot, IRe
         );
         foreach (var (name, value) in Options)
         {
-            text.Append(OptionMark).Append(name).Append('=').Append(value).Append('\n');
+            text.Append(OptionMark).Append(Word(name, value)).Append('\n');
         }
         // Run by hand without anything to say: then nothing needs to be started at all.
         text.Append("[ -n \"${OUT_PATHS:-}${DRV_PATH:-}$*\" ] || exit 0\n");
@@ -32,7 +33,7 @@ sealed record HookWrapper(IReadOnlyList<string> Program, string? DotnetRoot, IRe
         text.Append(string.Join(' ', Program.Select(Quote))).Append(" nix hook run");
         foreach (var (name, value) in Options)
         {
-            text.Append(" \\\n  ").Append(Quote($"{name}={value}"));
+            text.Append(" \\\n  ").Append(Quote(Word(name, value)));
         }
         return text.Append(" \"$@\"\nexit 0\n").ToString();
     }
@@ -60,6 +61,8 @@ sealed record HookWrapper(IReadOnlyList<string> Program, string? DotnetRoot, IRe
         // The umask may have taken bits that Nix's daemon needs.
         File.SetUnixFileMode(path, Executable);
     }
+
+    static string Word(string name, string? value) => value is null ? name : $"{name}={value}";
 
     /// <summary>A value on one line that no shell interprets.</summary>
     static string Quote(string word) => "'" + word.Replace("'", "'\\''", StringComparison.Ordinal) + "'";

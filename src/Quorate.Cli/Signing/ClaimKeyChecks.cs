@@ -12,6 +12,51 @@ namespace Quorate.Cli.Signing;
 /// </summary>
 static class ClaimKeyChecks
 {
+    /// <summary>Reads a claim key, and says so where others may read it too.</summary>
+    public static async Task<NixCacheSecretKey> ReadAsync(CliHost host, string file)
+    {
+        var key = NixCacheSecretKey.Read(file, out var readableByOthers);
+        if (readableByOthers)
+        {
+            await host.Error.WriteLineAsync($"quorate: others may read {file}; run: chmod 600 {file}");
+        }
+        return key;
+    }
+
+    /// <summary>Refuses a key that is used for anything else, and a log that is none of claims about build steps.</summary>
+    /// <exception cref="CliException"/>
+    public static async Task RefuseOthersAsync(
+        CliHost host,
+        NixCachePublicKey key,
+        ControlClient? client,
+        string? log,
+        CancellationToken cancellationToken
+    )
+    {
+        var use = UsedByNix(key, host.Variable);
+        if (client is not null)
+        {
+            var logs = (await client.LogsAsync(cancellationToken)).Value;
+            var gates = (await client.StatusAsync(cancellationToken)).Value.Gates;
+            use ??= UsedBy(key, logs, gates);
+            var target =
+                logs.Published.FirstOrDefault(l => l.Name == log || l.LogId == log)
+                ?? throw new CliException($"the node publishes no log '{log}'");
+            if (target.Protocol != "nix-trace")
+            {
+                throw new CliException(
+                    $"log '{target.Name}' is one of protocol {target.Protocol}; claims about build steps go to one of nix-trace"
+                );
+            }
+        }
+        if (use is not null)
+        {
+            throw new CliException(
+                $"the key '{key.Name}' must not sign claims: {use}. Make one with `nix-store --generate-binary-cache-key`."
+            );
+        }
+    }
+
     /// <summary>What else the key is used for, as a sentence; null when nothing is known.</summary>
     public static string? UsedBy(NixCachePublicKey key, LogList logs, IReadOnlyList<GateInfo> gates)
     {

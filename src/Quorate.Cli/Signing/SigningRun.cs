@@ -23,8 +23,7 @@ sealed class SigningRun(
     TraceSigner signer,
     IReadOnlyList<TraceCache> caches,
     ControlClient? client,
-    string? log,
-    bool withDependencies
+    string? log
 )
 {
     /// <exception cref="IOException">The disk or Nix failed before anything was signed.</exception>
@@ -35,7 +34,7 @@ sealed class SigningRun(
         {
             return new SigningOutcome(derivation, build, Trace: null, [], []);
         }
-        var trace = signer.Sign(sound, withDependencies);
+        var trace = signer.Sign(sound);
         var places = new List<string>();
         var problems = new List<string>();
         // The log first: it is what nobody can take back, and others may count on a claim in a cache being there.

@@ -15,7 +15,7 @@ public sealed class NixStoreException(string message) : IOException(message);
 /// <summary>
 /// Asks a Nix store for facts by the <c>nix-store</c> of the running installation. Only four commands are used, all of which print the same
 /// since Nix 1.0: <c>--dump-db PATH…</c> (path, hex NAR hash, NAR size, deriver, number of references, references, one a line),
-/// <c>--query --requisites</c>, <c>--query --outputs</c> and <c>--check-validity --print-invalid</c>. JSON output changed in four ways between
+/// <c>--query --requisites</c>, <c>--query --outputs</c> (also with <c>--force-realise</c>) and <c>--check-validity --print-invalid</c>. JSON output changed in four ways between
 /// 2.8 and 2.35 and is never read. Calls may run at once.
 /// </summary>
 /// <param name="program">Absolute path of <c>nix-store</c>.</param>
@@ -51,6 +51,21 @@ public sealed class NixStore(string program, string? store, string? storeDir = n
     /// <summary>The outputs of a derivation; an error where their paths are not known before it is resolved.</summary>
     public Task<IReadOnlyList<StorePath>> OutputsAsync(StorePath derivation, CancellationToken cancellationToken) =>
         PathsAsync(["--query", "--outputs", derivation.ToString()], cancellationToken);
+
+    /// <summary>
+    /// The same for a derivation whose outputs' paths are known by what was built only: Nix looks them up among its realisations when it is told to
+    /// realise the derivation first. It must not do so here: nobody is allowed to build, so a derivation that is not built is an error.
+    /// </summary>
+    public Task<IReadOnlyList<StorePath>> RealisedOutputsAsync(StorePath derivation, CancellationToken cancellationToken) =>
+        PathsAsync(
+            [
+                .. (string[])["--option", "max-jobs", "0", "--option", "builders", ""],
+                // The build had it switched on, perhaps on its command line only.
+                .. (string[])["--option", "extra-experimental-features", "ca-derivations"],
+                .. (string[])["--query", "--outputs", "--force-realise", derivation.ToString()],
+            ],
+            cancellationToken
+        );
 
     /// <summary>Those of some paths that the store does not have.</summary>
     public async Task<IReadOnlyList<StorePath>> InvalidAsync(IReadOnlyList<StorePath> paths, CancellationToken cancellationToken) =>

@@ -81,7 +81,9 @@ public sealed class StoreQuestion(IReadOnlyList<NixStore> stores)
         string First(NixStoreException e) => problem.Length == 0 ? e.Message : problem;
     }
 
-    /// <summary>The outputs of a derivation; null when no store can tell, with a reason.</summary>
+    /// <summary>
+    /// The outputs of a derivation, by its text or by what was built of it; null when no store can tell, with a reason. Nothing is built.
+    /// </summary>
     public async Task<(IReadOnlyList<StorePath>? Outputs, string Problem)> OutputsAsync(StorePath derivation, CancellationToken deadline)
     {
         var problem = "";
@@ -96,6 +98,17 @@ public sealed class StoreQuestion(IReadOnlyList<NixStore> stores)
                 catch (NixStoreException e)
                 {
                     problem = problem.Length == 0 ? e.Message : problem;
+                }
+            }
+            foreach (var store in stores)
+            {
+                try
+                {
+                    return (await store.RealisedOutputsAsync(derivation, deadline), "");
+                }
+                catch (NixStoreException)
+                {
+                    // The first answer says more.
                 }
             }
         }

@@ -1,5 +1,6 @@
 using Quorate.Crypto.Keys;
 using Quorate.Nix.Store;
+using Quorate.Nix.Synthetic;
 using Quorate.Nix.Traces;
 
 namespace Quorate.Sources.Spool;
@@ -30,7 +31,17 @@ public readonly record struct SigningProgress(int Signed, int Withheld, int Skip
 /// </summary>
 /// <param name="program">Absolute path of the <c>nix-store</c> to ask. Never one that a spool names.</param>
 /// <param name="filterLog">The log under whose name hooks keep their publish filter.</param>
-public sealed class SpoolSigning(HookSpool spool, string program, NixCacheSecretKey key, string filterLog, TimeProvider clock)
+/// <param name="form">What the hook was told of its claims.</param>
+/// <param name="views">Views of inputs that earlier runs computed; null reads them all.</param>
+public sealed class SpoolSigning(
+    HookSpool spool,
+    string program,
+    NixCacheSecretKey key,
+    string filterLog,
+    TimeProvider clock,
+    ClaimForm form,
+    IViewCache? views = null
+)
 {
     readonly List<SignedTrace> _traces = [];
 
@@ -82,12 +93,16 @@ public sealed class SpoolSigning(HookSpool spool, string program, NixCacheSecret
         }
         var store = build.Stores[0];
         var nix = new NixStore(program, store, build.StoreDir, build.StateDir);
-        var examination = new BuildExamination(nix.FactsAsync, store is ['/', ..] ? store : "");
-        switch (await examination.ExamineAsync(build.Derivation!, build.Paths, deadline))
+        var examination = new BuildExamination(nix.FactsAsync, store is ['/', ..] ? store : "", form.ViewFormat, views);
+        var (outputs, problem) =
+            build.Paths.Count > 0 ? (build.Paths, "") : await new StoreQuestion([nix]).OutputsAsync(build.Derivation!, deadline);
+        switch (await examination.ExamineAsync(build.Derivation!, outputs ?? [], deadline))
         {
             case ExaminedBuild.Skipped:
                 spool.Remove(name);
                 return new SigningProgress(0, 0, 1, 0, 0, "");
+            case not ExaminedBuild.Sound when outputs is null:
+                return GiveUpOrWait(name, build, problem);
             case ExaminedBuild.Contradicted contradicted:
                 spool.SetAside(name);
                 return new SigningProgress(0, 0, 0, 1, 0, contradicted.Reason);
@@ -114,8 +129,7 @@ public sealed class SpoolSigning(HookSpool spool, string program, NixCacheSecret
             spool.Remove(name);
             return new SigningProgress(0, 1, 0, 0, 0, "");
         }
-        var provenance = TraceProvenance.None with { Versions = (await nix.VersionAsync(deadline)).ToComponents() };
-        var trace = new TraceSigner(key, TraceFormat.Bundle, provenance, built: true).Sign(sound);
+        var trace = new TraceSigner(key, form, (await nix.VersionAsync(deadline)).ToComponents()).Sign(sound);
         if (!spool.TryAddResolved(name, new SpoolBatch(build.Log, [new SpoolItem(trace.LogKey, trace.Element.Raw, deriver)])))
         {
             return Wait($"the spool {spool.Path} is full");

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Quorate.EndToEnd.Programs;
+using Quorate.Nix.Nar;
 using Quorate.Testing;
 
 namespace Quorate.EndToEnd.NixBuilds;
@@ -20,6 +21,12 @@ sealed partial class NixInstallation
 
     /// <summary>Whether it wants a signature on realisations that it substitutes, as no release up to 2.35 does.</summary>
     public bool ChecksRealisationSignatures => System.Version.Parse(Version.TrimEnd('.')) >= new Version(2, 36);
+
+    /// <summary>How it hashes what refers to itself: 2.17 to 2.34 forgot the positions.</summary>
+    public SelfReferenceEra SelfReferences =>
+        System.Version.Parse(Version.TrimEnd('.')) is var version && version >= new Version(2, 17) && version < new Version(2, 35)
+            ? SelfReferenceEra.WithoutPositions
+            : SelfReferenceEra.WithPositions;
 
     /// <summary>The settings that let this Nix build in a store and a sandbox of the test's own.</summary>
     public string Settings(params string[] more) =>

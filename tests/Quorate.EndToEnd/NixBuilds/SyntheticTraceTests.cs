@@ -147,6 +147,8 @@ public sealed class SyntheticTraceTests
             nix.Program("nix-store"),
             "--out",
             folder["traces"],
+            "--view-cache",
+            folder["views"],
         ];
         var signed = (await BuiltProgram.QuorateAsync(["nix", "sign", .. options, .. all])).MustSucceed();
         Assert.Contains("fixed-output", signed.Errors, StringComparison.Ordinal);

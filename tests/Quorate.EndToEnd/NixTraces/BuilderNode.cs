@@ -39,7 +39,8 @@ sealed class BuilderNode : IAsyncDisposable
 
     public string Hook { get; }
 
-    public static async Task<BuilderNode> StartAsync(TraceLab lab, string name)
+    /// <param name="more">Options of <c>quorate nix hook install</c>.</param>
+    public static async Task<BuilderNode> StartAsync(TraceLab lab, string name, params string[] more)
     {
         var cancellation = TestContext.Current.CancellationToken;
         var home = Directory.CreateDirectory(lab.Folder[name + ".node"]).FullName;
@@ -90,6 +91,7 @@ sealed class BuilderNode : IAsyncDisposable
                 lab.Nix.Program("nix-store"),
                 "--path",
                 In("hook"),
+                .. more,
             ];
             (await BuiltProgram.QuorateAsync(install)).MustSucceed();
             var store = lab.Builder(name, "post-build-hook = " + In("hook"));
@@ -104,6 +106,10 @@ sealed class BuilderNode : IAsyncDisposable
 
     /// <summary>Delivers what the hook could not deliver within its second.</summary>
     public async Task FlushAsync() => (await BuiltProgram.QuorateAsync("nix", "hook", "flush", "--path", Hook)).MustSucceed();
+
+    /// <summary>How many claims about build steps its log has.</summary>
+    public async Task<ulong> TraceCountAsync() =>
+        (await _node.Control.HeadAsync(Name + "-traces", TestContext.Current.CancellationToken)).Value.TreeSize;
 
     public ValueTask DisposeAsync() => _node.DisposeAsync();
 }

@@ -19,6 +19,9 @@ sealed class TraceLab(NixInstallation nix, TemporaryFolder folder)
 
     public TemporaryFolder Folder { get; } = folder;
 
+    /// <summary>Arguments of the graph.</summary>
+    public string[] Arguments { get; init; } = [];
+
     /// <summary>A store that builds everything itself.</summary>
     public NixStore Builder(string name, params string[] settings) =>
         new(Folder[name], Nix.Settings(["experimental-features = nix-command ca-derivations", .. settings]));
@@ -116,13 +119,15 @@ sealed class TraceLab(NixInstallation nix, TemporaryFolder folder)
     /// <summary>Builds an attribute of the graph, or substitutes it; returns its first output and what Nix told.</summary>
     public async Task<(string Output, string Messages)> BuildAsync(NixStore store, string attribute)
     {
-        var result = (await Nix.RunAsync(store, "nix-build", Graph, "-A", attribute, "--no-out-link")).MustSucceed();
+        var result = (await Nix.RunAsync(store, "nix-build", [Graph, "-A", attribute, "--no-out-link", .. Arguments])).MustSucceed();
         return (result.Output.Trim(), result.Errors);
     }
 
     /// <summary>The unresolved derivation of an attribute.</summary>
     public async Task<string> DerivationAsync(NixStore store, string attribute) =>
-        (await Nix.RunAsync(store, "nix", "eval", "--raw", "-f", Graph, attribute + ".drvPath")).MustSucceed().Output.Trim();
+        (await Nix.RunAsync(store, "nix", ["eval", "--raw", "-f", Graph, .. Arguments, attribute + ".drvPath"]))
+            .MustSucceed()
+            .Output.Trim();
 
     /// <summary>Uploads an attribute's outputs and realisations to a directory that is a binary cache.</summary>
     public async Task CopyAsync(NixStore store, string attribute, string cache, string? secretKey = null)

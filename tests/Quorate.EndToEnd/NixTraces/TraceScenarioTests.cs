@@ -2,6 +2,8 @@ using System.Text.Json;
 using Quorate.Crypto.Keys;
 using Quorate.EndToEnd.NixBuilds;
 using Quorate.EndToEnd.Programs;
+using Quorate.Nix;
+using Quorate.Nix.Nar;
 
 namespace Quorate.EndToEnd.NixTraces;
 
@@ -15,6 +17,7 @@ public sealed class TraceScenarioTests
 
     /// <summary>S1, with the commands of the manual.</summary>
     [Theory]
+    [InlineData("installed", "2.8")]
     [InlineData("trixie", "2.26")]
     [InlineData("sid", "2.")]
     public async Task Builds_of_two_builders_with_hooks_verify_two_of_two_over_http(string suite, string version)
@@ -38,6 +41,61 @@ public sealed class TraceScenarioTests
         // One alone cannot meet the rule.
         var (alone, _) = await VerifyAsync(lab, amy.Store, "c", amy.TraceStore);
         Assert.Equal(Rejected, alone);
+        // However often Nix calls its hook for a build, it is claimed once.
+        Assert.Equal((3UL, 3UL), (await amy.TraceCountAsync(), await ben.TraceCountAsync()));
+        // What refers to itself has the path that this Nix, and not another, gives it.
+        var (selfReferring, _) = await lab.BuildAsync(amy.Store, "b");
+        Assert.Equal(lab.Nix.SelfReferences, await EraAsync(lab, amy.Store, selfReferring));
+    }
+
+    /// <summary>D by the hook: ordinary builds, signed as content by whoever asked for it when the hook was installed.</summary>
+    [Theory]
+    [InlineData("installed", "2.8")]
+    [InlineData("sid", "2.34")]
+    public async Task Input_addressed_builds_of_two_builders_with_hooks_verify_two_of_two_over_http(string suite, string version)
+    {
+        var nix = await NixInstallation.FindAsync(suite, version);
+        using var folder = new TemporaryFolder();
+        var lab = new TraceLab(nix, folder) { Arguments = ["--arg", "content", "false"] };
+        await using var amy = await BuilderNode.StartAsync(lab, "amy", "--input-addressed", "--view-cache", folder["views"]);
+        await using var ben = await BuilderNode.StartAsync(lab, "ben", "--input-addressed", "--view-cache", folder["views"]);
+        var (built, _) = await lab.BuildAsync(amy.Store, "c");
+        await lab.BuildAsync(ben.Store, "c");
+        await amy.FlushAsync();
+        await ben.FlushAsync();
+        await lab.TrustAsync("2 of (amy, ben)", amy.ClaimKey, ben.ClaimKey);
+
+        var (code, report) = await VerifyAsync(lab, amy.Store, "c", [amy.TraceStore, ben.TraceStore], ["--input-addressed"]);
+
+        Assert.Equal(Accepted, code);
+        Assert.Equal(3, report.GetProperty("positions").GetArrayLength());
+        // The view is the path of the content, which the input-addressed path is not.
+        Assert.NotEqual(built, report.GetProperty("outputs").GetProperty("out").GetString());
+        Assert.Equal((3UL, 3UL), (await amy.TraceCountAsync(), await ben.TraceCountAsync()));
+        // Nor does evidence of this kind count where content-addressed builds are asked for.
+        var (other, _) = await VerifyAsync(lab, amy.Store, "c", amy.TraceStore, ben.TraceStore);
+        Assert.NotEqual(Accepted, other);
+    }
+
+    [Fact]
+    public async Task Hook_that_is_told_to_writes_claims_as_laut_reads_them()
+    {
+        var nix = await NixInstallation.FindAsync("installed", "2.8");
+        using var folder = new TemporaryFolder();
+        var lab = new TraceLab(nix, folder);
+        await using var amy = await BuilderNode.StartAsync(lab, "amy", "--format", "jws3");
+        await lab.BuildAsync(amy.Store, "c");
+        await amy.FlushAsync();
+        await lab.TrustAsync("amy", amy.ClaimKey);
+        using var client = new HttpClient { BaseAddress = new Uri(amy.TraceStore) };
+
+        var (code, report) = await VerifyAsync(lab, amy.Store, "c", amy.TraceStore);
+
+        Assert.Equal(Accepted, code);
+        Assert.Equal(3, report.GetProperty("positions").GetArrayLength());
+        var leaf = Path.GetFileName(await lab.DerivationAsync(amy.Store, "a"))[..32];
+        using var trace = JsonDocument.Parse(await client.GetStringAsync($"/traces/{leaf}", Cancellation));
+        Assert.Single(trace.RootElement.GetProperty("signatures").EnumerateArray());
     }
 
     /// <summary>S2: builders differ in one step, and agree again on what is made of it.</summary>
@@ -98,6 +156,22 @@ public sealed class TraceScenarioTests
 
         Assert.Equal((Accepted, Rejected), (before, after));
         Assert.Contains(built, report.GetRawText(), StringComparison.Ordinal);
+    }
+
+    /// <summary>How the path of an object that refers to itself was made, by its bytes.</summary>
+    static async Task<SelfReferenceEra?> EraAsync(TraceLab lab, NixStore store, string path)
+    {
+        var references = (await lab.Nix.RunAsync(store, "nix-store", "-q", "--references", path)).MustSucceed().Output;
+        StorePath[] parsed = [.. references.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => StorePath.Parse(line))];
+        var check = await ContentCheck.WithReferencesAsync(
+            StorePath.Parse(path),
+            store.Root + path,
+            ContentMethod.Nar,
+            "sha256",
+            parsed,
+            Cancellation
+        );
+        return check.Match?.Era;
     }
 
     /// <summary>Two builders with stores of their own, whose builds are signed into one directory.</summary>

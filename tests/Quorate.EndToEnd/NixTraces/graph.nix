@@ -1,7 +1,8 @@
-# A small graph of content-addressed derivations: what they are called is known only when they were built.
+# A small graph of content-addressed derivations: what they are called is known only when they were built. Or of ordinary ones.
 # Their builder is the shell that every build sandbox has; only its own commands are used.
 {
   salt ? "0",
+  content ? true,
 }:
 let
   build =
@@ -16,10 +17,17 @@ let
           "-c"
           script
         ];
-        __contentAddressed = true;
-        outputHashMode = "recursive";
-        outputHashAlgo = "sha256";
       }
+      // (
+        if content then
+          {
+            __contentAddressed = true;
+            outputHashMode = "recursive";
+            outputHashAlgo = "sha256";
+          }
+        else
+          { }
+      )
       // inputs
     );
 in

@@ -54,6 +54,88 @@ public sealed class NixSignTests : IDisposable
         Assert.Equal(("github:example/builders", "00"), (software.Uri, software.Digests["gitCommit"]));
     }
 
+    // The file may be lost, or kept back; the claim says which one it was.
+    [Fact]
+    public async Task Sign_with_metadata_pins_the_file_and_says_where_it_is()
+    {
+        var build = await BuildAsync();
+        await File.WriteAllTextAsync(_f["sbom.json"], "{}");
+        var (_, text, _) = await SignAsync(build, "--metadata", $"{_f["sbom.json"]},https://example.com/sbom", "--dependencies");
+        var provenance = TraceProvenance.Read(Assert.Single(Admit(build, text.TrimEnd('\n')).Claims).Evidence[0]);
+        var pinned = Assert.Single(provenance.Metadata);
+        Assert.Equal("https://example.com/sbom", pinned.Uri);
+        Assert.Equal("44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", pinned.Digests["sha256"]);
+        Assert.Null(provenance.Attestation);
+    }
+
+    [Theory]
+    [InlineData("sbom.json,")]
+    [InlineData(",https://example.com/sbom")]
+    public async Task Sign_with_metadata_that_names_no_file_or_place_is_a_usage_error(string metadata)
+    {
+        var build = await BuildAsync();
+        Assert.Equal(1, (await SignAsync(build, "--metadata", metadata)).Exit);
+    }
+
+    [Fact]
+    public async Task Sign_with_a_preimage_has_the_derivation_in_a_JWS()
+    {
+        var build = await BuildAsync();
+        var (_, text, _) = await SignAsync(build, "--format", "jws2", "--include-preimage");
+        var payload = text.Split('.')[1].Replace('-', '+').Replace('_', '/');
+        using var document = JsonDocument.Parse(Convert.FromBase64String(payload.PadRight((payload.Length + 3) / 4 * 4, '=')));
+        await AssertPreimageAsync(build, document.RootElement.GetProperty("in").GetProperty("debug"));
+        Assert.Single(Admit(build, text.TrimEnd('\n')).Claims);
+    }
+
+    [Fact]
+    public async Task Sign_with_a_preimage_has_the_derivation_among_a_bundles_byproducts()
+    {
+        var build = await BuildAsync();
+        var (_, text, _) = await SignAsync(build, "--include-preimage");
+        var statement = SignedText.StatementOf(System.Text.Encoding.UTF8.GetBytes(text));
+        var byproduct = Assert.Single(statement["predicate"]!["runDetails"]!["byproducts"]!.AsArray())!;
+        Assert.Equal("laut-debug-preimage", byproduct["name"]!.GetValue<string>());
+        Assert.Equal("application/json", byproduct["mediaType"]!.GetValue<string>());
+        using var document = JsonDocument.Parse(Convert.FromBase64String(byproduct["content"]!.GetValue<string>()));
+        await AssertPreimageAsync(build, document.RootElement);
+        Assert.Single(Admit(build, text.TrimEnd('\n')).Claims);
+    }
+
+    [Fact]
+    public async Task Sign_without_asking_has_no_preimage()
+    {
+        var build = await BuildAsync();
+        var (_, text, _) = await SignAsync(build);
+        Assert.False(
+            SignedText.StatementOf(System.Text.Encoding.UTF8.GetBytes(text))["predicate"]!["runDetails"]!
+                .AsObject()
+                .ContainsKey("byproducts")
+        );
+    }
+
+    // JSON has no place for bytes that are no text, and a claim that leaves them out is still a claim.
+    [Fact]
+    public async Task Sign_with_a_preimage_that_is_no_text_leaves_it_out_and_says_so()
+    {
+        var build = await LabBuild.CreateAsync(_f["root"], salt: "\u00ff");
+        build.WriteNixStore(_f["nix-store"]);
+        WriteKey();
+        var (exit, text, error) = await SignAsync(build, "--include-preimage");
+        Assert.Equal(0, exit);
+        Assert.Contains("preimage is left out", error, StringComparison.Ordinal);
+        Assert.Single(Admit(build, text.TrimEnd('\n')).Claims);
+    }
+
+    static async Task AssertPreimageAsync(LabBuild build, JsonElement debug)
+    {
+        Assert.Equal("a", debug.GetProperty("drv_name").GetString());
+        Assert.Equal(build.Derivation.ToString(), debug.GetProperty("rdrv_path").GetString());
+        Assert.Equal(build.Derivation.ToString(), debug.GetProperty("rdrv_computed_path").GetString());
+        Assert.Equal(await File.ReadAllTextAsync(build.OnDisk(build.Derivation)), debug.GetProperty("rdrv_aterm_ca_preimage").GetString());
+        Assert.False(debug.TryGetProperty("ia", out _));
+    }
+
     [Fact]
     public async Task Sign_to_a_directory_keeps_the_derivation_beside_the_claim()
     {
@@ -180,6 +262,7 @@ public sealed class NixSignTests : IDisposable
     [InlineData("jws2", "--input-addressed")]
     [InlineData("jws3", "--relayed")]
     [InlineData("jws3", "--dependencies")]
+    [InlineData("jws3", "--metadata=/etc/hostname")]
     public async Task Sign_of_what_the_format_cannot_say_is_a_usage_error(string format, string option)
     {
         var build = await BuildAsync();
@@ -223,7 +306,18 @@ public sealed class NixSignTests : IDisposable
     }
 
     Task<(int Exit, string Out, string Error)> SignAsync(LabBuild build, params string[] more) =>
-        _f.RunAsync(["nix", "sign", "--key", _f["claims.key"], "--store", build.Root, .. more, build.Derivation.ToString()]);
+        _f.RunAsync([
+            "nix",
+            "sign",
+            "--key",
+            _f["claims.key"],
+            "--store",
+            build.Root,
+            "--view-cache",
+            _f["views"],
+            .. more,
+            build.Derivation.ToString(),
+        ]);
 
     TraceFindings Admit(LabBuild build, string element)
     {

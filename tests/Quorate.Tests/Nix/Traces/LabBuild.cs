@@ -53,14 +53,15 @@ sealed class LabBuild
         string root,
         string outputs = """[("dev","","r:sha256",""),("out","","sha256","")]""",
         string inputs = "[]",
-        string name = "a"
+        string name = "a",
+        string salt = ""
     )
     {
         var build = new LabBuild(root);
         Directory.CreateDirectory(root + StorePath.DefaultStoreDir);
         build.Dev = await build.AddAsync($"{name}-dev", ContentMethod.Nar, folder: true);
         build.Out = await build.AddAsync(name, ContentMethod.Flat, folder: false);
-        build.Derivation = build.AddDerivation(outputs, inputs, name);
+        build.Derivation = build.AddDerivation(outputs, inputs, name, salt);
         return build;
     }
 
@@ -73,12 +74,16 @@ sealed class LabBuild
             .. paths.Select(path => _facts.GetValueOrDefault(path) ?? throw new NixStoreException($"{path} is not valid")),
         ]);
 
-    /// <summary>A program that answers as <c>nix-store</c> does for this store.</summary>
+    /// <summary>A program that answers as <c>nix-store</c> does for this store: it tells outputs only when it is to realise them, building nothing.</summary>
     public string WriteNixStore(string file)
     {
-        var script = new StringBuilder("#!/bin/sh\n[ \"$1\" = --option ] && shift 3\n[ \"$1\" = --store ] && shift 2\n");
+        var script = new StringBuilder("#!/bin/sh\njobs=\nwhile :; do case \"$1\" in\n");
+        script.Append("--option) [ \"$2\" != max-jobs ] || jobs=$3; shift 3 ;;\n--store) shift 2 ;;\n*) break ;;\nesac; done\n");
         script.Append("case \"$1\" in\n--version) echo 'nix-store (Nix) 2.34.8' ;;\n");
-        script.Append("--query) printf '%s\\n' ").AppendJoin(' ', Paths).Append(" ;;\n");
+        script.Append(
+            "--query) [ \"$3\" = --force-realise ] && [ \"$jobs\" = 0 ] || { echo 'error: Cannot use output path' >&2; exit 1; }\n"
+        );
+        script.Append("printf '%s\\n' ").AppendJoin(' ', Paths).Append(" ;;\n");
         script.Append("--dump-db) shift; for p; do case \"$p\" in\n");
         foreach (var fact in _facts.Values)
         {
@@ -91,17 +96,22 @@ sealed class LabBuild
         return file;
     }
 
-    StorePath AddDerivation(string outputs, string inputs, string name)
+    /// <summary>From now on the program does not know the outputs either.</summary>
+    public void ForgetOutputs(string file) =>
+        File.WriteAllText(file, File.ReadAllText(file).Replace("--force-realise", "--never", StringComparison.Ordinal));
+
+    StorePath AddDerivation(string outputs, string inputs, string name, string salt = "")
     {
-        var aterm = Aterm(outputs, inputs, name);
+        var aterm = Aterm(outputs, inputs, name, salt);
         var derivation = Quorate.Nix.Derivations.Derivation.Parse(aterm, StorePath.DefaultStoreDir);
         var path = DerivationPaths.Of(derivation, name);
         File.WriteAllBytes(OnDisk(path), aterm);
         return path;
     }
 
-    static byte[] Aterm(string outputs, string inputs, string name) =>
-        Encoding.UTF8.GetBytes($$"""Derive({{outputs}},{{inputs}},[],"x86_64-linux","/bin/sh",[],[("name","{{name}}")])""");
+    /// <summary>Latin-1, so that there can be bytes in it that are no text.</summary>
+    static byte[] Aterm(string outputs, string inputs, string name, string salt = "") =>
+        Encoding.Latin1.GetBytes($$"""Derive({{outputs}},{{inputs}},[],"x86_64-linux","/bin/sh",["{{salt}}"],[("name","{{name}}")])""");
 
     async Task<StorePath> AddAsync(string name, ContentMethod method, bool folder)
     {
