@@ -1,7 +1,5 @@
 using System.Threading.Channels;
 using Quorate.Crypto;
-using Quorate.Crypto.Notes;
-using Quorate.Log.Indexing;
 using Quorate.Log.Sequencing;
 using Quorate.Log.Storage;
 using Quorate.Log.Tiles;

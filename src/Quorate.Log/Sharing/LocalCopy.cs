@@ -1,4 +1,3 @@
-using Microsoft.Win32.SafeHandles;
 using Quorate.Log.Storage;
 
 namespace Quorate.Log.Sharing;

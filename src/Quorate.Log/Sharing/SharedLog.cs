@@ -1,6 +1,4 @@
 using Quorate.Crypto;
-using Quorate.Crypto.Notes;
-using Quorate.Log.Indexing;
 using Quorate.Log.Sequencing;
 using Quorate.Log.Storage;
 using Quorate.Log.Tiles;
