@@ -27,6 +27,9 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
     volatile WitnessIncident? _incident;
     volatile IReadOnlyList<string> _faults = [];
 
+    // When the witnesses were asked last.
+    long _asked;
+
     WitnessedPublication(ICheckpointedLog log, WitnessingOptions options, TimeProvider time)
     {
         (_log, _keeper, _options, _time) = (log, log.WitnessedCheckpoint, options, time);
@@ -161,12 +164,15 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
         _current is not { } current
         || current.Checkpoint.Size < _log.Head!.TreeSize
         || !IsMet(Counting(current.Note))
-        || _time.GetUtcNow() - WitnessedAt >= _options.Refresh;
+        || _time.GetUtcNow() - WitnessedAt >= _options.Refresh
+        // A witness whose clock is fast says for a long time that all is new.
+        || _time.GetElapsedTime(_asked) >= _options.Refresh;
 
     /// <summary>Asks the witnesses once, and publishes what came of it.</summary>
     /// <param name="isFirst">Waits for all of them, and stops at the bare word of any; see <see cref="OpenAsync"/>.</param>
     async Task<CosignatureRound> RoundAsync(TimeSpan limit, bool isFirst, CancellationToken cancellationToken)
     {
+        _asked = _time.GetTimestamp();
         var newest = _log.CheckpointAt(_log.HeadCount - 1);
         using var deadline = new CancellationTokenSource(limit, _time);
         var round = await _collector.CollectAsync(

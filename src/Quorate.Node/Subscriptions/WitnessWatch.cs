@@ -141,12 +141,14 @@ sealed class WitnessWatch : IDisposable
         var now = _time.GetUtcNow();
         foreach (var cosignature in cosignatures.Where(c => IsNews(c, checkpoint)))
         {
-            var at = CosignatureTime.Of(cosignature.Time!.Value, now);
+            var said = cosignature.Time!.Value;
+            var at = CosignatureTime.Of(said, now);
             var before = _vouched.GetValueOrDefault(cosignature.Key);
-            var isNewest = before is null || at >= before.At;
+            var isNewest = before is null || said >= before.Said;
             var own = note.Signatures.Where(s => s.Name == checkpoint.Origin).Append(cosignature.Signature);
             _vouched[cosignature.Key] = new Vouched(
                 Math.Max(checkpoint.Size, before?.Size ?? 0),
+                isNewest ? said : before!.Said,
                 isNewest ? at : before!.At,
                 isNewest ? SignedNote.Create(note.Text.Span, [.. own]) : before!.Note
             );
@@ -157,7 +159,8 @@ sealed class WitnessWatch : IDisposable
     bool IsNews(VerifiedNoteSignature cosignature, Checkpoint checkpoint) =>
         _vouched.GetValueOrDefault(cosignature.Key) is not { } before
         || checkpoint.Size > before.Size
-        || CosignatureTime.Of(cosignature.Time!.Value, _time.GetUtcNow()) > before.At;
+        // What the witness said, not what that means now: a clock that is fast would make one old cosignature news at every look.
+        || cosignature.Time > before.Said;
 
     void Show()
     {
@@ -166,7 +169,8 @@ sealed class WitnessWatch : IDisposable
     }
 
     /// <param name="Size">The largest tree of ours that the witness cosigned.</param>
-    /// <param name="At">When it last cosigned one.</param>
+    /// <param name="Said">When it last cosigned one, by its own clock, in seconds since 1970.</param>
+    /// <param name="At">The same as a time for which it vouches: not later than when that was first seen here.</param>
     /// <param name="Note">The one that it cosigned last.</param>
-    sealed record Vouched(ulong Size, DateTimeOffset At, SignedNote Note);
+    sealed record Vouched(ulong Size, ulong Said, DateTimeOffset At, SignedNote Note);
 }

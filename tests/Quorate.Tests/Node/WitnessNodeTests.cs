@@ -28,13 +28,14 @@ public sealed class WitnessNodeTests
         return key;
     }
 
-    static Task<TestNode> WitnessAsync(byte seed, string? log = null) =>
+    static Task<TestNode> WitnessAsync(byte seed, string? log = null, TimeProvider? time = null) =>
         TestNode.StartAsync(
             $$"""
             signers: { wit: { path: wit.key } }
             witness: { name: w{{seed}}.example, signer: wit, logs: ["{{log ?? LogKey}}"] }
             """,
-            new Dictionary<string, byte> { ["wit.key"] = seed }
+            new Dictionary<string, byte> { ["wit.key"] = seed },
+            time: time
         );
 
     static string Witnesses(params (int Seed, string Url)[] witnesses) =>
@@ -117,6 +118,56 @@ public sealed class WitnessNodeTests
         var status = (await consumer.GetAsync("/v1/logs")).GetProperty("followed")[0].GetProperty("status");
         Assert.False(status.GetProperty("stale").GetBoolean());
         Assert.Equal([2UL, 2UL], status.GetProperty("witnessedSizes").EnumerateArray().Select(s => s.GetUInt64()));
+    }
+
+    [Fact]
+    public async Task Cosignature_by_a_witness_whose_clock_is_fast_vouches_for_the_time_when_it_was_first_seen()
+    {
+        await using var witness = await WitnessAsync(11, time: new ShiftedTime { By = TimeSpan.FromHours(5) });
+        var witnesses = Witnesses((11, witness.PublicUrl.ToString()));
+        await using var bob = await TestNode.StartAsync(
+            $$"""
+            signers: { bob: { path: bob.key } }
+            {{witnesses}}
+            publish:
+            - { name: bob, protocol: test, signer: bob, origin: {{Origin}}, witnesses: { require: 1, of: [w11] } }
+            """,
+            BobKey
+        );
+        await bob.SubmitAsync("bob", [("a", "1")]);
+        await UntilPublishedAsync(bob, 1);
+        var clock = new ShiftedTime();
+        await using var consumer = await TestNode.StartAsync(
+            $$"""
+            {{witnesses}}
+            follow:
+            - builder: bob
+              protocol: test
+              key: "{{TestNode.PublicKey(BobSeed)}}"
+              remotes: ["{{bob.PublicUrl}}"]
+              poll: 1h
+              witnesses: { require: 1, of: [w11] }
+              stale_after: 1h
+            """,
+            time: clock
+        );
+        await consumer.SyncAsync("bob");
+        Assert.False(await IsStaleAsync());
+
+        // Two hours later the remote shows the same cosignature still, which the witness's clock dates later than that.
+        clock.By = TimeSpan.FromHours(2);
+        await consumer.SyncAsync("bob");
+        Assert.True(await IsStaleAsync());
+
+        async Task<bool> IsStaleAsync() =>
+            (await consumer.GetAsync("/v1/logs")).GetProperty("followed")[0].GetProperty("status").GetProperty("stale").GetBoolean();
+    }
+
+    sealed class ShiftedTime : TimeProvider
+    {
+        public TimeSpan By { get; set; }
+
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + By;
     }
 
     [Fact]
