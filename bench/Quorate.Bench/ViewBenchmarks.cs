@@ -41,7 +41,7 @@ static class ViewBenchmarks
             Add(
                 samples,
                 run,
-                await Sample.TimeAsync(() => new SyntheticView(store, s_nothing).OfAsync(store.Last, CancellationToken.None))
+                await Sample.TimeAsync(() => new SyntheticView(store, s_nothing).OfAsync(ChainOfObjects.Last, CancellationToken.None))
             );
         }
         return samples;
@@ -61,7 +61,7 @@ static class ViewBenchmarks
                 await Sample.TimeAsync(async () =>
                 {
                     using var cache = ViewCache.Open(folder, new LaterTime());
-                    await new SyntheticView(store, s_nothing, cache).OfAsync(store.Last, CancellationToken.None);
+                    await new SyntheticView(store, s_nothing, cache).OfAsync(ChainOfObjects.Last, CancellationToken.None);
                 })
             );
         }
@@ -92,7 +92,7 @@ static class ViewBenchmarks
 
     sealed class ChainOfObjects(string folder) : IStoreObjects
     {
-        public StorePath Last => PathOf(Objects - 1);
+        public static StorePath Last => PathOf(Objects - 1);
 
         public static async Task WriteAsync(string folder)
         {

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using Quorate.Core;
-using Quorate.Nix.Synthetic;
 using Quorate.Nix.Traces;
 using Quorate.Sources.Views;
 

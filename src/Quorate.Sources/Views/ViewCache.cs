@@ -121,7 +121,7 @@ public sealed class ViewCache : IViewCache, IDisposable
     void Remark(SafeFileHandle file)
     {
         var now = _clock.GetUtcNow();
-        if (now - File.GetLastWriteTimeUtc(file) > s_remarked)
+        if (now - new DateTimeOffset(File.GetLastWriteTimeUtc(file), TimeSpan.Zero) > s_remarked)
         {
             try
             {
