@@ -44,6 +44,7 @@ public static class FuzzTargets
         new DrvOutputIdTarget(),
         new RealisationTarget(),
         new BuildTraceEntryTarget(),
+        new SignedEntryTarget(),
         new StrictJsonTarget(),
         new DsseEnvelopeTarget(),
         new CompactJwsTarget(),

@@ -17,6 +17,7 @@ sealed class TraceTrustTarget : IFuzzTarget
         {
             yield return System.Text.Encoding.ASCII.GetBytes($$"""{"threshold":1,"of":[{"key_legacy":"{{Key}}"}]}""");
             yield return System.Text.Encoding.ASCII.GetBytes($$"""{"key":"{{Key}}"}""");
+            yield return System.Text.Encoding.ASCII.GetBytes($"rule: a\nbuilders:\n  a: {{ nix_keys: [\"{Key}\"] }}\n");
             yield return System.Text.Encoding.ASCII.GetBytes($"rule: a or b\nbuilders:\n  a: {{ keys: [\"{Key}\"] }}\n");
         }
     }

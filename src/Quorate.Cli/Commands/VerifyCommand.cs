@@ -2,6 +2,7 @@ using System.CommandLine;
 using Quorate.Cli.Rendering;
 using Quorate.Cli.Verify;
 using Quorate.Nix;
+using Quorate.Nix.Realisations;
 using Quorate.Nix.Store;
 using Quorate.Nix.Synthetic;
 using Quorate.Nix.Traces;
@@ -31,7 +32,7 @@ static class VerifyCommand
         };
         var source = new Option<string[]>("--source")
         {
-            Description = "Where traces are: http(s)://…, dir:PATH, log:DIR for the logs in a folder (repeatable)",
+            Description = "Where traces are, or what Nix signed: http(s)://…, dir:PATH, log:DIR for the logs in a folder (repeatable)",
             HelpName = "URL",
             Required = true,
         };
@@ -84,6 +85,7 @@ static class VerifyCommand
             "Exit status: 0 accepted, 2 rejected, 3 inconclusive (evidence could not be seen), 1 error.\n"
                 + "No builder's word about inputs is believed: every derivation is resolved again, here.",
             "quorate nix verify /nix/store/…-hello.drv --trust trust.yaml --source https://traces.example.org",
+            "quorate nix verify …-hello.drv --trust trust.yaml --source https://cache.example.org   (legacy_keys or nix_keys in trust.yaml)",
             "quorate nix verify ./result --trust trust.nix --source dir:/srv/traces --check-store",
             "quorate nix verify …-hello.drv --drvs ./drvs --trust trust.json --source dir:. --sbom bom.json"
         );
@@ -152,7 +154,12 @@ static class VerifyCommand
         TraceVerification? last = null;
         foreach (var derivation in target.Derivations)
         {
-            var verifier = new TraceVerifier(new DerivationDirectory(directory ?? derivation.StoreDir), sources.Sources, host.Clock);
+            var verifier = new TraceVerifier(
+                new DerivationDirectory(directory ?? derivation.StoreDir),
+                sources.Sources,
+                host.Clock,
+                [.. sources.Sources.OfType<INixEntrySource>()]
+            );
             var request = new VerificationRequest(derivation, target.Expected, trust)
             {
                 Mode = mode,

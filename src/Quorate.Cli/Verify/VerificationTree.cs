@@ -34,7 +34,7 @@ static class VerificationTree
                 var step = node.Add(divergence.Derivation.BaseName);
                 foreach (var outcome in divergence.Outcomes)
                 {
-                    step.Add($"{string.Join(", ", outcome.Builders)}: {outcome.Outputs} (resolved as {outcome.Resolved})");
+                    step.Add($"{string.Join(", ", outcome.Builders)}: {outcome.Outputs} ({Resolved(outcome)})");
                 }
             }
         }
@@ -62,7 +62,7 @@ static class VerificationTree
             return;
         }
         var steps = tree.Add($"{result.Positions.Count} steps verified, {result.Fixed.Count} fixed outputs");
-        foreach (var group in result.Positions.GroupBy(position => string.Join(", ", position.Signers), StringComparer.Ordinal))
+        foreach (var group in result.Positions.GroupBy(By, StringComparer.Ordinal))
         {
             var signers = steps.Add($"{group.Count()} by {group.Key}");
             foreach (var position in group.Take(Shown))
@@ -75,6 +75,21 @@ static class VerificationTree
             }
         }
     }
+
+    static string By(VerifiedPosition position)
+    {
+        var signers = string.Join(", ", position.Signers);
+        return !position.RestsOnLegacy
+            ? position.Claims.Any(claim => !claim.IsAtomic)
+                ? $"{signers} (outputs signed one by one)"
+                : signers
+            : position.Resolved is null
+                ? $"{signers} (legacy signature, its choice of inputs is believed)"
+                : $"{signers} (legacy signature)";
+    }
+
+    static string Resolved(DivergentOutcome outcome) =>
+        outcome.Resolved is { } hash ? $"resolved as {hash}" : "legacy signature, unresolved";
 
     static void Group<T>(Outline tree, string title, Tone tone, IReadOnlyList<T> items, Func<T, string> text)
     {

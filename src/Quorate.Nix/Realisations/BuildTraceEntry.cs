@@ -45,7 +45,7 @@ public sealed record BuildTraceKey(StorePath Derivation, string Output)
 /// <summary>
 /// What Nix since 2.35 says of one output that was built (entry version 3). Its signatures do not cover the store directory. Immutable.
 /// </summary>
-public sealed record BuildTraceEntry(BuildTraceKey Key, StorePath OutPath)
+public sealed record BuildTraceEntry(BuildTraceKey Key, StorePath OutPath) : ISignedOutput
 {
     /// <summary>Longest document that is looked at, in bytes.</summary>
     public const int MaxBytes = 1 << 20;

@@ -12,7 +12,7 @@ namespace Quorate.Nix.Realisations;
 /// What Nix up to 2.34 says of one output that was built: identifier, path, and in older versions the realisations that the build used.
 /// Immutable.
 /// </summary>
-public sealed record Realisation(DrvOutputId Id, StorePath OutPath)
+public sealed record Realisation(DrvOutputId Id, StorePath OutPath) : ISignedOutput
 {
     /// <summary>Longest document that is looked at, in bytes.</summary>
     public const int MaxBytes = 4 << 20;

@@ -29,6 +29,12 @@ public enum TraceFault
 
     /// <summary>Signed, but an output's path or hash cannot be that output's.</summary>
     UnusableOutput,
+
+    /// <summary>Signed by Nix with a builder's key, about a derivation whose inputs are not resolved. Only legacy keys may.</summary>
+    UnresolvedInput,
+
+    /// <summary>Signed by Nix with a builder's key, but not for every output: which outputs belong together, nobody said.</summary>
+    IncompleteOutputs,
 }
 
 /// <summary>Why one element was left out, with a sentence for people.</summary>

@@ -321,7 +321,7 @@ public sealed class GateHost(
         static string? Text(TraceTrust? trust) => trust is null ? null : $"{trust.Text}\n{string.Join('\n', trust.Builders.Select(Text))}";
 
         static string Text(TraceBuilder builder) =>
-            $"{builder.Name} {builder.IsLegacy} {builder.Keys.LogId} {string.Join(' ', builder.Keys.ClaimKeys.Concat(builder.Keys.LegacyKeys))}";
+            $"{builder.Name} {builder.IsLegacy} {builder.Keys.LogId} {string.Join(' ', builder.Keys.ClaimKeys.Concat(builder.Keys.LegacyKeys).Concat(builder.Keys.NixKeys))}";
 
         static string Place(FollowSection follow) => $"{follow.Name} {follow.Key} {string.Join(' ', follow.Remotes)}";
     }

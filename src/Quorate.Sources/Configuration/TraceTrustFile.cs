@@ -154,15 +154,19 @@ public static partial class TraceTrustFile
         const string KeyForm = "a public key: name:base64 of 32 bytes";
         var claim = section.ListOf<NixCachePublicKey>("keys", TryKey, KeyForm);
         var legacy = section.ListOf<NixCachePublicKey>("legacy_keys", TryKey, KeyForm);
+        var nix = section.ListOf<NixCachePublicKey>("nix_keys", TryKey, KeyForm);
         var log = section.Value<LogId?>("log", null, TryLog, "a log ID: 64 hexadecimal digits")?.ToString();
         var witnesses = section.Value("witnesses", 0, TryWitnesses, $"a number up to {MaxWitnesses}");
         section.Finish();
-        if (claim.Count + legacy.Count == 0)
+        if (claim.Count + nix.Count + legacy.Count == 0)
         {
-            section.Errors.Add(section.Map, "give 'keys' (or 'legacy_keys' for a binary cache whose own choice of inputs you believe)");
+            section.Errors.Add(
+                section.Map,
+                "give 'keys' (or 'nix_keys', with which the builder's Nix signs, or 'legacy_keys' for a binary cache whose own choice of inputs you believe)"
+            );
         }
         sources.Add(new BuilderSource(name, name, log, log is null ? ClaimOrigin.SignedCache : ClaimOrigin.LoggedBuilt, witnesses));
-        return new TraceBuilderKeys(claim, legacy) { LogId = log };
+        return new TraceBuilderKeys(claim, legacy) { LogId = log, NixKeys = nix };
     }
 
     static bool TryKey(string text, out NixCachePublicKey key) => NixCachePublicKey.TryParse(text, out key!);

@@ -1,4 +1,5 @@
 using Quorate.Nix.Derivations;
+using Quorate.Nix.Realisations;
 using Quorate.Nix.Traces;
 
 namespace Quorate.Sources.Traces;
@@ -25,9 +26,9 @@ public sealed record TraceCacheOptions
 
 /// <summary>
 /// A trace cache with laut's names, over HTTP or in a directory: looks up both layouts of a resolved derivation, and adds to either without
-/// losing what others add at the same time. Thread-safe.
+/// losing what others add at the same time. A binary cache of Nix is one too: what Nix itself signed is looked up there. Thread-safe.
 /// </summary>
-public sealed class TraceCache : ITraceSource, IDisposable
+public sealed partial class TraceCache : ITraceSource, INixEntrySource, IDisposable
 {
     /// <summary>Rounds of reading and writing an object that others change, as in laut.</summary>
     public const int MaxAttempts = 5;

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Quorate.Nix.Derivations;
+using Quorate.Nix.Realisations;
 using Quorate.Nix.Traces;
 using Quorate.Sources.NixCaches;
 
@@ -7,11 +8,12 @@ namespace Quorate.Sources.Traces;
 
 /// <summary>
 /// Where traces are kept: <c>http(s)://host[:port][/prefix]</c>, <c>file:///directory</c> or <c>dir:PATH</c>. Knows the names of objects below it,
-/// which are laut's.
+/// which are laut's and Nix's.
 /// </summary>
 public sealed class TraceCacheAddress
 {
     const string DirectoryPrefix = "dir:";
+    static readonly string[] s_marks = ["!", "%21"];
 
     readonly BinaryCacheAddress _cache;
 
@@ -51,6 +53,17 @@ public sealed class TraceCacheAddress
 
     /// <summary>The resolved derivation itself, as ATerm.</summary>
     internal Uri Derivation(ResolvedInputHash input) => new(Derivations, input.ToString());
+
+    /// <summary>Where a realisation may be. Some servers know the exclamation mark only as it is, others only escaped; to a directory both are one.</summary>
+    internal IEnumerable<Uri> Realisation(DrvOutputId id) =>
+        (IsDirectory ? s_marks[..1] : s_marks).Select(mark => new Uri(
+            _cache.Root,
+            $"realisations/sha256:{id.Hash}{mark}{Uri.EscapeDataString(id.Output)}.doi"
+        ));
+
+    /// <summary>An entry of Nix since 2.35.</summary>
+    internal Uri BuildTrace(BuildTraceKey key) =>
+        new(_cache.Root, $"build-trace-v2/{Uri.EscapeDataString(key.Derivation.BaseName)}/{Uri.EscapeDataString(key.Output)}.doi");
 
     /// <summary>Where resolved derivations are.</summary>
     internal Uri Derivations => new(_cache.Root, "traces/drv/");

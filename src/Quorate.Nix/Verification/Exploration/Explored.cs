@@ -3,6 +3,22 @@ using Quorate.Nix.Traces;
 
 namespace Quorate.Nix.Verification;
 
+/// <summary>Who says a claim, and of what.</summary>
+public enum ClaimForm
+{
+    /// <summary>A builder, of what it built, all outputs together: a trace.</summary>
+    Trace,
+
+    /// <summary>A builder's Nix, of each output of a resolved derivation by itself.</summary>
+    Nix,
+
+    /// <summary>A cache's Nix, of outputs of a resolved derivation: its inputs still have to be verified.</summary>
+    LegacyResolved,
+
+    /// <summary>A cache's Nix, of outputs of the derivation as it stands: the signer chose the inputs, and is believed.</summary>
+    Legacy,
+}
+
 /// <summary>A verified claim of a builder of the model.</summary>
 /// <param name="Sources">Where it was found.</param>
 /// <param name="Discounted">Why it does not count although it is genuine; null when it counts.</param>
@@ -13,7 +29,15 @@ public sealed record ExploredClaim(
     bool? Built,
     IReadOnlyList<string> Sources,
     string? Discounted
-);
+)
+{
+    public ClaimForm Form { get; init; } = ClaimForm.Trace;
+
+    public bool IsLegacy => Form is ClaimForm.Legacy or ClaimForm.LegacyResolved;
+
+    /// <summary>False for several outputs that were signed one by one, and may stem from different builds.</summary>
+    public bool IsAtomic => Form == ClaimForm.Trace || Outputs.Count == 1;
+}
 
 /// <summary>A resolution of a position, with what was found about it.</summary>
 /// <param name="Needs">The outputs of other positions that it was resolved with.</param>
@@ -32,7 +56,8 @@ public sealed record ExploredNode(
 public sealed record ExplorationGap(int? Position, string Reason);
 
 /// <summary>Signed or unsigned material that was found and not admitted.</summary>
-public sealed record RefusedTrace(int Position, ResolvedInputHash Hash, TraceRefusal Refusal);
+/// <param name="Hash">Null for what is about a derivation as it stands.</param>
+public sealed record RefusedTrace(int Position, ResolvedInputHash? Hash, TraceRefusal Refusal);
 
 /// <summary>Bounds of an exploration; reaching one leaves a gap.</summary>
 /// <param name="VariantsPerInput">Different outcomes of one input that are tried.</param>
@@ -42,13 +67,21 @@ public sealed record ExplorationLimits(int VariantsPerInput = 32, int Combinatio
 
 /// <summary>Everything that was found out about a closure. Immutable.</summary>
 /// <param name="Nodes">By position.</param>
+/// <param name="Legacy">Claims about derivations as they stand, by position; no inputs are looked at below them.</param>
 /// <param name="Unresolved">Positions that could not be resolved, with an input of theirs that has no usable outcome.</param>
 public sealed record TraceExploration(
     DerivationClosure Closure,
     IReadOnlyList<IReadOnlyList<ExploredNode>> Nodes,
+    IReadOnlyList<IReadOnlyList<ExploredClaim>> Legacy,
     IReadOnlyDictionary<int, int> Unresolved,
     IReadOnlyList<ExplorationGap> Gaps,
     IReadOnlyList<RefusedTrace> Refused,
     IReadOnlyDictionary<TraceFault, int> RefusedCounts,
     int Lookups
-);
+)
+{
+    /// <summary>All claims at a position, those that do not count included.</summary>
+    public IEnumerable<ExploredClaim> ClaimsAt(int position) => Nodes[position].SelectMany(node => node.Claims).Concat(Legacy[position]);
+
+    public IEnumerable<ExploredClaim> CountingAt(int position) => ClaimsAt(position).Where(claim => claim.Discounted is null);
+}

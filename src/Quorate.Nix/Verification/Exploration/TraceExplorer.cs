@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Threading.Channels;
+using Quorate.Core;
 using Quorate.Nix.Derivations;
+using Quorate.Nix.Realisations;
 using Quorate.Nix.Synthetic;
 using Quorate.Nix.Traces;
 
@@ -19,11 +21,14 @@ public sealed class TraceExplorer
     readonly DerivationClosure _closure;
     readonly TraceRegime _regime;
     readonly TraceLookups _lookups;
+    readonly NixEntryLookups? _entries;
+    readonly Sha256Digest?[]? _unresolvedHashes;
     readonly ExplorationLimits _limits;
     readonly IProgress<(int Done, int Of)>? _progress;
     readonly UpstreamPlaceholders _placeholders = new();
 
     readonly IReadOnlyList<ExploredNode>[] _nodes;
+    readonly IReadOnlyList<ExploredClaim>[] _legacy;
     readonly ConcurrentDictionary<string, IReadOnlyList<InputVariant>>[] _variants;
     readonly ConcurrentDictionary<int, int> _unresolved = new();
     readonly ConcurrentQueue<ExplorationGap> _gaps = new();
@@ -33,6 +38,8 @@ public sealed class TraceExplorer
         DerivationClosure closure,
         TraceRegime regime,
         TraceLookups lookups,
+        NixEntryLookups? entries,
+        Sha256Digest?[]? unresolvedHashes,
         ExplorationLimits limits,
         IProgress<(int Done, int Of)>? progress
     )
@@ -40,9 +47,12 @@ public sealed class TraceExplorer
         _closure = closure;
         _regime = regime;
         _lookups = lookups;
+        _entries = entries;
+        _unresolvedHashes = unresolvedHashes;
         _limits = limits;
         _progress = progress;
         _nodes = new IReadOnlyList<ExploredNode>[closure.Derivations.Count];
+        _legacy = new IReadOnlyList<ExploredClaim>[closure.Derivations.Count];
         _variants = new ConcurrentDictionary<string, IReadOnlyList<InputVariant>>[closure.Derivations.Count];
     }
 
@@ -52,6 +62,7 @@ public sealed class TraceExplorer
         TraceRegime regime,
         TraceTrust trust,
         IReadOnlyList<ITraceSource> sources,
+        IReadOnlyList<INixEntrySource> entrySources,
         DateTimeOffset now,
         ExplorationLimits limits,
         int parallel,
@@ -59,17 +70,25 @@ public sealed class TraceExplorer
         CancellationToken cancellationToken
     )
     {
-        var lookups = new TraceLookups(trust, sources, now);
-        var explorer = new TraceExplorer(closure, regime, lookups, limits, progress);
+        var refused = new RefusalCounts();
+        var lookups = new TraceLookups(trust, sources, now, refused);
+        // Nix signs what it built under the names of the builds themselves, never of a view of them.
+        var entries =
+            trust.UsesNixSignatures && regime == TraceRegime.ContentAddressed && entrySources.Count > 0
+                ? new NixEntryLookups(trust, entrySources, now, refused)
+                : null;
+        var unresolved = entries is not null && trust.UsesLegacyKeys ? UnresolvedHashes.Of(closure) : null;
+        var explorer = new TraceExplorer(closure, regime, lookups, entries, unresolved, limits, progress);
         await explorer.RunAsync(parallel, cancellationToken);
         return new TraceExploration(
             closure,
             explorer._nodes,
+            explorer._legacy,
             explorer._unresolved.ToDictionary(),
             [.. explorer._gaps],
             [.. explorer._refused],
-            lookups.Refused,
-            lookups.Count
+            refused.All,
+            explorer.Lookups
         );
     }
 
@@ -135,6 +154,7 @@ public sealed class TraceExplorer
     {
         _variants[position] = new ConcurrentDictionary<string, IReadOnlyList<InputVariant>>(StringComparer.Ordinal);
         _nodes[position] = [];
+        _legacy[position] = [];
         var derivation = _closure.Derivations[position];
         if (derivation.IsFixed)
         {
@@ -150,6 +170,12 @@ public sealed class TraceExplorer
             Gap(position, "it is impure: nobody can say what it should give");
             return;
         }
+        var names = derivation.Derivation.Outputs.ToImmutableDictionary(
+            output => output.Name,
+            output => DerivationPaths.OutputPathName(derivation.Name, output.Name),
+            StringComparer.Ordinal
+        );
+        await AskUnresolvedAsync(derivation, names, cancellationToken);
         var inputs = new IReadOnlyList<InputVariant>[derivation.Inputs.Count];
         for (var i = 0; i < inputs.Length; i++)
         {
@@ -168,22 +194,17 @@ public sealed class TraceExplorer
                 inputs[i] = [.. inputs[i].Take(_limits.VariantsPerInput)];
             }
         }
-        var names = derivation.Derivation.Outputs.ToImmutableDictionary(
-            output => output.Name,
-            output => DerivationPaths.OutputPathName(derivation.Name, output.Name),
-            StringComparer.Ordinal
-        );
         var nodes = new List<ExploredNode>(1);
         var tried = 0;
         foreach (var choice in InputCombinations.Of(inputs))
         {
-            if (++tried > _limits.CombinationsPerDerivation || _lookups.Count >= _limits.Lookups)
+            if (++tried > _limits.CombinationsPerDerivation || Lookups >= _limits.Lookups)
             {
                 Gap(
                     position,
                     tried > _limits.CombinationsPerDerivation
                         ? $"more than {_limits.CombinationsPerDerivation} ways to resolve it"
-                        : $"more than {_limits.Lookups} resolved derivations to look up"
+                        : $"more than {_limits.Lookups} derivations to look up"
                 );
                 break;
             }
@@ -212,12 +233,47 @@ public sealed class TraceExplorer
                 chosen[(_closure.Derivations[input].Path, variant.Outputs.Pairs[o].Key)] = variant.Paths[o];
             }
         }
-        var hash = HashOf(derivation, chosen);
+        var (hash, resolved) = Resolve(derivation, chosen);
         var question = new TraceQuestion(hash, _regime, names, derivation.Path.StoreDir);
-        var answer = await _lookups.AskAsync(question, cancellationToken);
+        var traces = _lookups.AskAsync(question, cancellationToken);
+        var entries = resolved is null ? null : _entries?.AskAsync(resolved, names, cancellationToken);
+        var claims = Heard(derivation, hash, await traces);
+        return new ExploredNode(
+            derivation.Position,
+            hash,
+            needs,
+            entries is null ? claims : [.. claims, .. Heard(derivation, hash, await entries)]
+        );
+    }
+
+    /// <summary>
+    /// What caches say of the derivation as it stands. Whoever believes them believes their choice of inputs, so that it does not matter whether anything is known of those here.
+    /// </summary>
+    async Task AskUnresolvedAsync(
+        ClosureDerivation derivation,
+        ImmutableDictionary<string, string> names,
+        CancellationToken cancellationToken
+    )
+    {
+        if (_unresolvedHashes?[derivation.Position] is not { } hash)
+        {
+            return;
+        }
+        if (Lookups >= _limits.Lookups)
+        {
+            Gap(derivation.Position, $"more than {_limits.Lookups} derivations to look up");
+            return;
+        }
+        var question = new NixEntryQuestion(hash, derivation.Path.StoreDir, names, Resolved: null);
+        _legacy[derivation.Position] = Heard(derivation, null, await _entries!.AskUnresolvedAsync(question, cancellationToken));
+    }
+
+    /// <summary>Keeps what is to be reported of an answer besides its claims.</summary>
+    IReadOnlyList<ExploredClaim> Heard(ClosureDerivation derivation, ResolvedInputHash? hash, TraceAnswer answer)
+    {
         foreach (var reason in answer.Unavailable)
         {
-            Gap(derivation.Position, $"{hash}: {reason}");
+            Gap(derivation.Position, $"{hash?.ToString() ?? derivation.Path.BaseName}: {reason}");
         }
         foreach (var refusal in answer.Refused)
         {
@@ -226,28 +282,37 @@ public sealed class TraceExplorer
                 _refused.Enqueue(new RefusedTrace(derivation.Position, hash, refusal));
             }
         }
-        return new ExploredNode(derivation.Position, hash, needs, answer.Claims);
+        return answer.Claims;
     }
 
-    ResolvedInputHash HashOf(ClosureDerivation derivation, Dictionary<(StorePath, string), StorePath> chosen)
+    int Lookups => _lookups.Count + (_entries?.Unresolved ?? 0);
+
+    /// <summary>The derivation itself is null for a view, which is none that Nix could have built.</summary>
+    (ResolvedInputHash Hash, ResolvedDerivation? Derivation) Resolve(
+        ClosureDerivation derivation,
+        Dictionary<(StorePath, string), StorePath> chosen
+    )
     {
         if (_regime == TraceRegime.ContentAddressed)
         {
-            return DerivationResolution
-                .Resolve(derivation.Derivation, derivation.Name, (path, output) => chosen.GetValueOrDefault((path, output)), _placeholders)!
-                .Hash;
+            var resolved = DerivationResolution.Resolve(
+                derivation.Derivation,
+                derivation.Name,
+                (path, output) => chosen.GetValueOrDefault((path, output)),
+                _placeholders
+            )!;
+            return (resolved.Hash, resolved);
         }
         var stated = derivation.Inputs.ToDictionary(
             input => _closure.Derivations[input.Position].Path,
             input => _closure.Derivations[input.Position].Derivation
         );
-        return SyntheticResolution
-            .WithPlaceholders(
-                derivation.Derivation,
-                derivation.Name,
-                (path, output) => new SyntheticObject(stated[path].Output(output)!.Path!, chosen[(path, output)])
-            )!
-            .Hash;
+        var view = SyntheticResolution.WithPlaceholders(
+            derivation.Derivation,
+            derivation.Name,
+            (path, output) => new SyntheticObject(stated[path].Output(output)!.Path!, chosen[(path, output)])
+        )!;
+        return (view.Hash, null);
     }
 
     /// <summary>The different outcomes of an input as far as a consumer uses it, from all claims that count and have all those outputs.</summary>
@@ -263,7 +328,8 @@ public sealed class TraceExplorer
         }
         var wanted = input.Outputs.ToHashSet(StringComparer.Ordinal);
         var variants = new Dictionary<OutputPaths, InputVariant>();
-        foreach (var claim in _nodes[input.Position].SelectMany(node => node.Counting))
+        var counting = _nodes[input.Position].SelectMany(node => node.Counting);
+        foreach (var claim in counting.Concat(_legacy[input.Position].Where(claim => claim.Discounted is null)))
         {
             var outputs = claim.Outputs.Project(wanted);
             if (outputs.Count != wanted.Count)

@@ -4,24 +4,21 @@ using Quorate.Nix.Traces;
 
 namespace Quorate.Nix.Verification;
 
-/// <summary>What all sources together have about one resolved derivation, verified.</summary>
+/// <summary>What all sources together have about one derivation, verified.</summary>
 /// <param name="Unavailable">Sources that did not answer, with the reason.</param>
 sealed record TraceAnswer(IReadOnlyList<ExploredClaim> Claims, IReadOnlyList<TraceRefusal> Refused, IReadOnlyList<string> Unavailable);
 
 /// <summary>
 /// Asks every source for a resolved derivation once, verifies what comes back, and applies the conditions of the model to each claim. Thread-safe.
 /// </summary>
-sealed class TraceLookups(TraceTrust trust, IReadOnlyList<ITraceSource> sources, DateTimeOffset now)
+sealed class TraceLookups(TraceTrust trust, IReadOnlyList<ITraceSource> sources, DateTimeOffset now, RefusalCounts refused)
 {
     readonly TraceAdmission _admission = new(new TraceKeys(trust.ClaimKeys));
     readonly ConcurrentDictionary<ResolvedInputHash, Task<TraceAnswer>> _asked = new();
-    readonly ConcurrentDictionary<TraceFault, int> _refused = new();
     int _count;
 
     /// <summary>Different resolved derivations that were asked for.</summary>
     public int Count => _count;
-
-    public IReadOnlyDictionary<TraceFault, int> Refused => _refused;
 
     public Task<TraceAnswer> AskAsync(TraceQuestion question, CancellationToken cancellationToken) =>
         _asked.TryGetValue(question.Input, out var known)
@@ -57,13 +54,7 @@ sealed class TraceLookups(TraceTrust trust, IReadOnlyList<ITraceSource> sources,
                     break;
             }
         }
-        foreach (var fault in Enum.GetValues<TraceFault>())
-        {
-            if (findings.Count(fault) is > 0 and var count)
-            {
-                _refused.AddOrUpdate(fault, count, (_, known) => known + count);
-            }
-        }
+        refused.Add(findings);
         return new TraceAnswer([.. findings.Claims.Select(claim => Explored(claim, sightings))], findings.Details, unavailable);
     }
 
@@ -111,7 +102,7 @@ sealed class TraceLookups(TraceTrust trust, IReadOnlyList<ITraceSource> sources,
             claim.Outputs,
             claim.Built,
             [.. own.Select(sighting => sighting.Source).Distinct(StringComparer.Ordinal)],
-            counts ? null : $"it does not meet 'where {string.Join(" where ", builder.Conditions)}'"
+            counts ? null : builder.Unmet
         );
     }
 }

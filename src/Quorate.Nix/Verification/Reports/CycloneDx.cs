@@ -51,7 +51,7 @@ public static class CycloneDx
     static void Component(Utf8JsonWriter writer, VerifiedOutput output)
     {
         writer.WriteStartObject();
-        writer.WriteString("type"u8, output.Position.Resolved is null ? "file"u8 : "library"u8);
+        writer.WriteString("type"u8, output.Position.IsFixed ? "file"u8 : "library"u8);
         writer.WriteString("bom-ref"u8, output.Path.ToString());
         Named(writer, output.Path.Name);
         if (output.NarHash is { } hash)
@@ -74,6 +74,10 @@ public static class CycloneDx
         foreach (var signer in output.Position.Signers)
         {
             Property(writer, "quorate:builder", signer);
+        }
+        if (output.Position.RestsOnLegacy)
+        {
+            Property(writer, "quorate:rests-on", "legacy-signature");
         }
         writer.WriteEndArray();
         writer.WriteEndObject();

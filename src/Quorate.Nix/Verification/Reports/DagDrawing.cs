@@ -4,7 +4,7 @@ using System.Text;
 namespace Quorate.Nix.Verification;
 
 /// <summary>
-/// The verified graph as SVG: the target on top, every derivation below all that use it, fixed outputs dashed. Plain shapes and titles, no scripts; all text is escaped.
+/// The verified graph as SVG: the target on top, every derivation below all that use it, fixed outputs dashed, what rests on a cache's legacy signature orange. Plain shapes and titles, no scripts; all text is escaped.
 /// </summary>
 public static class DagDrawing
 {
@@ -74,11 +74,15 @@ public static class DagDrawing
     static void Box(StringBuilder svg, VerifiedPosition node, (int X, int Y) at)
     {
         var name = node.Derivation.Name[..^Derivations.DerivationPaths.Extension.Length];
-        var isFixed = node.Resolved is null;
-        var by = isFixed ? "fixed" : string.Join(", ", node.Signers);
+        var isFixed = node.IsFixed;
+        var by = isFixed ? "fixed" : (node.RestsOnLegacy ? "legacy: " : "") + string.Join(", ", node.Signers);
+        var (fill, stroke) =
+            isFixed ? ("#f4f4f4", "#999")
+            : node.RestsOnLegacy ? ("#fff3e0", "#e65100")
+            : ("#e6f4ea", "#2e7d32");
         svg.Append(
             CultureInfo.InvariantCulture,
-            $"<g><title>{Escape($"{node.Derivation}\n{node.Outputs}\n{by}")}</title><rect x=\"{at.X}\" y=\"{at.Y}\" width=\"{Width}\" height=\"{Height}\" rx=\"4\" fill=\"{(isFixed ? "#f4f4f4" : "#e6f4ea")}\" stroke=\"{(isFixed ? "#999" : "#2e7d32")}\"{(isFixed ? " stroke-dasharray=\"4 3\"" : "")}/>"
+            $"<g><title>{Escape($"{node.Derivation}\n{node.Outputs}\n{by}")}</title><rect x=\"{at.X}\" y=\"{at.Y}\" width=\"{Width}\" height=\"{Height}\" rx=\"4\" fill=\"{fill}\" stroke=\"{stroke}\"{(isFixed ? " stroke-dasharray=\"4 3\"" : "")}/>"
         );
         svg.Append(
             CultureInfo.InvariantCulture,

@@ -22,6 +22,15 @@ public static class VerificationJson
             _ => "coalition",
         };
 
+    public static string Word(ClaimForm form) =>
+        form switch
+        {
+            ClaimForm.Nix => "nix",
+            ClaimForm.LegacyResolved => "legacy-resolved",
+            ClaimForm.Legacy => "legacy",
+            _ => "trace",
+        };
+
     /// <summary>The members of the document's object.</summary>
     public static void Write(Utf8JsonWriter writer, TraceVerification result, IReadOnlyList<LocalContent> local)
     {
@@ -35,6 +44,7 @@ public static class VerificationJson
         }
         Texts(writer, "reasons"u8, result.Reasons);
         Texts(writer, "coalition"u8, result.Coalition);
+        Texts(writer, "legacy"u8, result.Legacy.Select(path => path.ToString()));
         writer.WriteNumber("lookups"u8, result.Exploration?.Lookups ?? 0);
         Positions(writer, "positions"u8, result.Positions);
         Positions(writer, "fixed"u8, result.Fixed);
@@ -51,7 +61,10 @@ public static class VerificationJson
                     divergence.Outcomes,
                     outcome =>
                     {
-                        writer.WriteString("resolved"u8, outcome.Resolved.ToString());
+                        if (outcome.Resolved is { } resolved)
+                        {
+                            writer.WriteString("resolved"u8, resolved.ToString());
+                        }
                         Outputs(writer, outcome.Outputs);
                         Texts(writer, "builders"u8, outcome.Builders);
                     }
@@ -121,6 +134,10 @@ public static class VerificationJson
                     Outputs(writer, outputs);
                 }
                 Texts(writer, "signers"u8, position.Signers);
+                if (position.RestsOnLegacy)
+                {
+                    writer.WriteBoolean("legacy"u8, true);
+                }
                 Texts(writer, "inputs"u8, position.Inputs.Select(input => input.ToString()));
                 Each(
                     writer,
@@ -129,6 +146,11 @@ public static class VerificationJson
                     claim =>
                     {
                         writer.WriteString("builder"u8, claim.Builder.Name);
+                        writer.WriteString("form"u8, Word(claim.Form));
+                        if (!claim.IsAtomic)
+                        {
+                            writer.WriteBoolean("atomic"u8, false);
+                        }
                         if (claim.Built is { } built)
                         {
                             writer.WriteBoolean("built"u8, built);

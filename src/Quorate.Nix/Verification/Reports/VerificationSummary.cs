@@ -95,7 +95,9 @@ public sealed record VerificationSummary(string VerifierId, string PolicyUri, Sh
         writer.WriteStartArray("verifiedLevels"u8);
         if (result.Verdict == Verdict.Accepted)
         {
-            writer.WriteStringValue($"QUORATE_NIX_{VerificationJson.Word(result.Mode).ToUpperInvariant()}");
+            // A level of its own, so that who asks for the other does not get a cache's word instead.
+            var legacy = result.Legacy.Count > 0 ? "_LEGACY" : "";
+            writer.WriteStringValue($"QUORATE_NIX_{VerificationJson.Word(result.Mode).ToUpperInvariant()}{legacy}");
         }
         writer.WriteEndArray();
         writer.WriteString("slsaVersion"u8, "1.0"u8);

@@ -12,6 +12,7 @@ sealed class CoalitionSemantics(TraceGraph graph, QuorumModel model, SearchLimit
 
     readonly int[]?[] _order = DagSearch.OrderFor(graph, model);
     readonly HashSet<int> _used = [];
+    readonly HashSet<int> _legacy = [];
     long _budget = limits.Steps;
 
     public GraphVerdict Judge(int demand, CancellationToken cancellationToken)
@@ -42,7 +43,7 @@ sealed class CoalitionSemantics(TraceGraph graph, QuorumModel model, SearchLimit
             }
             var dag = search.Found();
             first ??= dag;
-            _used.UnionWith(dag.Nodes);
+            Use(dag);
             // Whoever wants to spoil this derivation must hold all signers of one of its positions.
             foreach (var signers in Smallest(dag.Signers))
             {
@@ -72,9 +73,16 @@ sealed class CoalitionSemantics(TraceGraph graph, QuorumModel model, SearchLimit
 
     GraphVerdict Accept(ResolvedDag dag, int coalitions)
     {
-        _used.UnionWith(dag.Nodes);
-        _used.Remove(TraceGraph.Legacy);
-        return new GraphVerdict(Verdict.Accepted, dag, UsedNodes: _used) { Coalitions = coalitions };
+        Use(dag);
+        return new GraphVerdict(Verdict.Accepted, dag, UsedNodes: _used) { LegacyPositions = _legacy, Coalitions = coalitions };
+    }
+
+    void Use(ResolvedDag dag)
+    {
+        for (var i = 0; i < dag.Nodes.Count; i++)
+        {
+            _ = dag.Nodes[i] == TraceGraph.Legacy ? _legacy.Add(dag.Positions[i]) : _used.Add(dag.Nodes[i]);
+        }
     }
 
     GraphVerdict Reject(int demand, ulong faulty, DagSearch search)

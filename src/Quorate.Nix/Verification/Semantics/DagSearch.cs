@@ -244,7 +244,7 @@ sealed class DagSearch
         return culprits;
     }
 
-    /// <summary>Options of each position that has several: those that the model believes as they stand first, then the most signed.</summary>
+    /// <summary>Options of each position that has several: those that the model believes as they stand first, then the most signed; legacy claims last.</summary>
     public static int[]?[] OrderFor(TraceGraph graph, QuorumModel model)
     {
         var order = new int[]?[graph.Positions];
@@ -258,7 +258,8 @@ sealed class DagSearch
                     .. Enumerable
                         .Range(0, end - start)
                         .OrderByDescending(i => model.Holds(graph.SignersOf(start + i)))
-                        .ThenByDescending(i => BitOperations.PopCount(graph.SignersOf(start + i))),
+                        .ThenByDescending(i => BitOperations.PopCount(graph.SignersOf(start + i)))
+                        .ThenBy(i => graph.NodeOf(start + i) == TraceGraph.Legacy),
                 ];
             }
         }

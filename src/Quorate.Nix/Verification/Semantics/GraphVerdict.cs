@@ -41,6 +41,9 @@ public sealed record GraphVerdict(
     string? Limit = null
 )
 {
+    /// <summary>Accepted: positions at which a derivation that the verdict rests on ends with a legacy claim.</summary>
+    public IReadOnlySet<int> LegacyPositions { get; init; } = new HashSet<int>();
+
     /// <summary>Sets of builders that were looked at.</summary>
     public int Coalitions { get; init; }
 

@@ -9,6 +9,7 @@ namespace Quorate.Nix.Verification;
 /// </summary>
 sealed class PathSemantics(TraceGraph graph, QuorumModel model, SearchLimits limits)
 {
+    readonly HashSet<int> _legacy = [];
     long _budget = limits.Steps;
     Support _support = null!;
 
@@ -46,6 +47,7 @@ sealed class PathSemantics(TraceGraph graph, QuorumModel model, SearchLimits lim
             .Select(width => new Demands([.. Enumerable.Repeat(target, width)]))
             .ToHashSet();
         var used = new HashSet<int>();
+        _legacy.Clear();
         var reached = new SortedDictionary<int, (int Node, ulong Signers)>();
         var seen = new HashSet<(int, string)>();
         var open = new Stack<(int Position, HashSet<Demands> Alternatives)>([(root, start)]);
@@ -78,7 +80,10 @@ sealed class PathSemantics(TraceGraph graph, QuorumModel model, SearchLimits lim
             Verdict.Accepted,
             new ResolvedDag(positions, [.. positions.Select(p => reached[p].Node)], [.. positions.Select(p => reached[p].Signers)]),
             UsedNodes: used
-        );
+        )
+        {
+            LegacyPositions = _legacy,
+        };
     }
 
     static string Key(HashSet<Demands> alternatives) =>
@@ -106,6 +111,7 @@ sealed class PathSemantics(TraceGraph graph, QuorumModel model, SearchLimits lim
                 reached[position] = reached.TryGetValue(position, out var old) ? (old.Node, old.Signers | signers) : (node, signers);
                 if (node == TraceGraph.Legacy)
                 {
+                    _legacy.Add(position);
                     endsHere = true;
                     return onward;
                 }

@@ -20,6 +20,7 @@ static class PositionSemantics
         var reached = new SortedSet<int>();
         var chosen = new int[root + 1];
         var used = new HashSet<int>();
+        var legacy = new HashSet<int>();
         var seen = new HashSet<int> { target };
         var open = new Stack<int>([target]);
         while (open.TryPop(out var demand))
@@ -42,7 +43,7 @@ static class PositionSemantics
                 {
                     chosen[position] = node;
                 }
-                used.Add(node);
+                _ = node == TraceGraph.Legacy ? legacy.Add(position) : used.Add(node);
                 foreach (var need in graph.NeedsOf(node))
                 {
                     if (seen.Add(need))
@@ -53,7 +54,6 @@ static class PositionSemantics
             }
         }
         var weak = reached.Where(position => !model.Holds(evidence[position])).ToArray();
-        used.Remove(TraceGraph.Legacy);
         int[] positions = [.. reached.Reverse()];
         return weak.Length > 0
             ? new GraphVerdict(Verdict.Rejected, Blocking: weak)
@@ -61,6 +61,9 @@ static class PositionSemantics
                 Verdict.Accepted,
                 new ResolvedDag(positions, [.. positions.Select(p => chosen[p])], [.. positions.Select(p => evidence[p])]),
                 UsedNodes: used
-            );
+            )
+            {
+                LegacyPositions = legacy,
+            };
     }
 }

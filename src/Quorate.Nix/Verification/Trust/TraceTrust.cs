@@ -35,6 +35,9 @@ public sealed class TraceTrust
     /// <summary>Whether statements about unresolved derivations count for anybody.</summary>
     public bool UsesLegacyKeys => Builders.Any(builder => builder.IsLegacy);
 
+    /// <summary>Whether anything that Nix itself signs counts for anybody.</summary>
+    public bool UsesNixSignatures => Builders.Any(builder => builder.IsLegacy || builder.Keys.NixKeys.Count > 0);
+
     public bool TryBuilder(Ed25519PublicKey key, [NotNullWhen(true)] out TraceBuilder? builder) => _byKey.TryGetValue(key, out builder);
 
     /// <summary>Names of the builders in a set, in the order of the rule.</summary>
@@ -100,7 +103,7 @@ public sealed class TraceTrust
         List<TraceBuilder> builders
     )
     {
-        if (!keys.TryGetValue(key.Builder, out var own) || own.ClaimKeys.Count + own.LegacyKeys.Count == 0)
+        if (!keys.TryGetValue(key.Builder, out var own) || own.Count == 0)
         {
             throw new MalformedException($"builder '{key.Builder}' has no key");
         }

@@ -42,14 +42,22 @@ public sealed record VerifiedPosition(
 
     /// <summary>The claims that stand behind it.</summary>
     public required IReadOnlyList<ExploredClaim> Claims { get; init; }
+
+    /// <summary>
+    /// Without a cache's legacy signature the model would not believe this step. Where <see cref="Resolved"/> is null too, the cache is also believed about the inputs, and nothing below was looked at.
+    /// </summary>
+    public bool RestsOnLegacy { get; init; }
+
+    public bool IsFixed => Kind == DerivationKind.FixedOutput;
 }
 
-/// <summary>Builders differ about one resolved derivation.</summary>
+/// <summary>Builders differ about one derivation.</summary>
 public sealed record Divergence(StorePath Derivation, IReadOnlyList<DivergentOutcome> Outcomes);
 
 /// <summary>One of several outcomes.</summary>
+/// <param name="Resolved">Null where a cache says it of the derivation as it stands.</param>
 /// <param name="Builders">Who claims it.</param>
-public sealed record DivergentOutcome(ResolvedInputHash Resolved, OutputPaths Outputs, IReadOnlyList<string> Builders);
+public sealed record DivergentOutcome(ResolvedInputHash? Resolved, OutputPaths Outputs, IReadOnlyList<string> Builders);
 
 /// <summary>Where it fails, and whose word would be needed.</summary>
 /// <param name="Resolved">What it would have been resolved to; empty where an input has no outcome.</param>
@@ -76,4 +84,8 @@ public sealed record TraceVerification(
     IReadOnlyList<string> Coalition,
     IReadOnlyList<ExplorationGap> Gaps,
     TraceExploration? Exploration
-);
+)
+{
+    /// <summary>Accepted: every derivation at which the verdict needs a cache's legacy signature, whether or not the graph that is shown does.</summary>
+    public IReadOnlyList<StorePath> Legacy { get; init; } = [];
+}

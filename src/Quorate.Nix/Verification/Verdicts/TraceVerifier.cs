@@ -1,11 +1,18 @@
 using System.Numerics;
 using Quorate.Nix.Derivations;
+using Quorate.Nix.Realisations;
 using Quorate.Nix.Traces;
 
 namespace Quorate.Nix.Verification;
 
 /// <summary>Verifies one derivation: loads its closure, redoes its resolution with what builders claim, and judges the result under a model.</summary>
-public sealed class TraceVerifier(IDerivationSource derivations, IReadOnlyList<ITraceSource> sources, TimeProvider clock)
+/// <param name="entrySources">Where signatures of Nix itself are looked for; none by default, and then they count for nobody.</param>
+public sealed class TraceVerifier(
+    IDerivationSource derivations,
+    IReadOnlyList<ITraceSource> sources,
+    TimeProvider clock,
+    IReadOnlyList<INixEntrySource>? entrySources = null
+)
 {
     /// <exception cref="IOException">A derivation cannot be read.</exception>
     /// <exception cref="Core.MalformedException">The closure is not complete, or not what its paths say.</exception>
@@ -25,6 +32,7 @@ public sealed class TraceVerifier(IDerivationSource derivations, IReadOnlyList<I
             request.Regime,
             request.Trust,
             sources,
+            entrySources ?? [],
             clock.GetUtcNow(),
             request.Exploration,
             request.Parallel,
@@ -107,6 +115,10 @@ public sealed class TraceVerifier(IDerivationSource derivations, IReadOnlyList<I
                     builder.AddClaim(number, claim.Builder.Bit, claim.Outputs);
                 }
             }
+            foreach (var claim in exploration.Legacy[position].Where(claim => claim.Discounted is null))
+            {
+                builder.AddLegacyClaim(position, claim.Builder.Bit, claim.Outputs);
+            }
         }
         nodes = numbered;
         return builder;
@@ -130,8 +142,7 @@ public sealed class TraceVerifier(IDerivationSource derivations, IReadOnlyList<I
         return
         [
             .. exploration
-                .Nodes[target.Position]
-                .SelectMany(node => node.Counting)
+                .CountingAt(target.Position)
                 .GroupBy(claim => claim.Outputs)
                 .OrderByDescending(group => BitOperations.PopCount(group.Aggregate(0UL, (all, claim) => all | claim.Builder.Set)))
                 .ThenBy(group => group.Key.ToString(), StringComparer.Ordinal)

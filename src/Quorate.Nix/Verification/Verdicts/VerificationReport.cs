@@ -18,7 +18,8 @@ sealed class VerificationReport(
 
     public TraceVerification Of(IReadOnlyList<(OutputPaths Outputs, GraphVerdict Verdict)> candidates)
     {
-        var accepted = candidates.Where(candidate => candidate.Verdict.Verdict == Verdict.Accepted).ToList();
+        var accepted = Largest([.. candidates.Where(candidate => candidate.Verdict.Verdict == Verdict.Accepted)]);
+        var legacy = accepted.Count == 1 && request.Trust.UsesLegacyKeys ? RestingOnLegacy(accepted[0].Outputs, accepted[0].Verdict) : [];
         var missing = new List<MissingEvidence>();
         var reasons = new List<string>();
         var coalition = 0UL;
@@ -27,6 +28,12 @@ sealed class VerificationReport(
         {
             verdict = Verdict.Accepted;
             reasons.Add($"every step to {accepted[0].Outputs} satisfies: {request.Trust.Text}");
+            if (legacy.Count > 0)
+            {
+                reasons.Add(
+                    $"{legacy.Count} step{(legacy.Count == 1 ? " rests" : "s rest")} on what a cache signed (legacy keys): {string.Join(", ", legacy.Take(3).Select(position => PathOf(position).BaseName))}"
+                );
+            }
         }
         else if (accepted.Count > 1)
         {
@@ -59,7 +66,7 @@ sealed class VerificationReport(
                 reasons.Add($"{count} trace{(count == 1 ? "" : "s")} left out: {fault}");
             }
         }
-        var (positions, fixedOutputs) = accepted.Count == 1 ? Positions(accepted[0].Outputs, accepted[0].Verdict.Dag!) : ([], []);
+        var (positions, fixedOutputs) = accepted.Count == 1 ? Positions(accepted[0].Outputs, accepted[0].Verdict.Dag!, legacy) : ([], []);
         return new TraceVerification(
             verdict,
             request.Mode,
@@ -74,7 +81,54 @@ sealed class VerificationReport(
             request.Trust.Names(coalition),
             exploration.Gaps,
             exploration
-        );
+        )
+        {
+            Legacy = [.. legacy.Select(PathOf)],
+        };
+    }
+
+    /// <summary>Without those of which another says the same and more: claims may leave outputs out.</summary>
+    static List<(OutputPaths Outputs, GraphVerdict Verdict)> Largest(List<(OutputPaths Outputs, GraphVerdict Verdict)> accepted) =>
+        [
+            .. accepted.Where(one =>
+                !accepted.Exists(other => other.Outputs.Count > one.Outputs.Count && other.Outputs.Satisfies(one.Outputs))
+            ),
+        ];
+
+    /// <summary>
+    /// Positions at which the model would not believe what was used without a cache's legacy key. Of nodes that only further derivations of the verdict use it is not known which outputs
+    /// they need; then rather one too many.
+    /// </summary>
+    SortedSet<int> RestingOnLegacy(OutputPaths outputs, GraphVerdict verdict)
+    {
+        var required = Required(outputs, verdict.Dag!);
+        var shown = verdict.Dag!.Nodes.ToHashSet();
+        var resting = new SortedSet<int>(verdict.LegacyPositions);
+        foreach (var number in verdict.UsedNodes!)
+        {
+            var node = nodes[number];
+            var wanted = shown.Contains(number) ? required.GetValueOrDefault(node.Position) : null;
+            foreach (var legacy in node.Counting.Where(claim => claim.IsLegacy && (wanted is null || claim.Outputs.Satisfies(wanted))))
+            {
+                var others = node.Counting.Where(claim => !claim.IsLegacy && claim.Outputs.Satisfies(wanted ?? legacy.Outputs));
+                if (!request.Trust.Model.Holds(SetOf(others)))
+                {
+                    resting.Add(node.Position);
+                }
+            }
+        }
+        return resting;
+    }
+
+    /// <summary>What a derivation of the target wants of each position; nothing is known of positions that it does not reach.</summary>
+    Dictionary<int, OutputPaths> Required(OutputPaths outputs, ResolvedDag dag)
+    {
+        var required = new Dictionary<int, OutputPaths> { [exploration.Closure.Target.Position] = outputs };
+        foreach (var need in dag.Nodes.Where(node => node != TraceGraph.Legacy).SelectMany(node => nodes[node].Needs))
+        {
+            required[need.Position] = required.TryGetValue(need.Position, out var known) ? Union(known, need.Outputs) : need.Outputs;
+        }
+        return required;
     }
 
     ulong Rejected(OutputPaths outputs, GraphVerdict judged, List<string> reasons, List<MissingEvidence> missing, ref Verdict verdict)
@@ -113,7 +167,7 @@ sealed class VerificationReport(
     MissingEvidence Missing(int position)
     {
         var known = exploration.Nodes[position];
-        var claims = known.SelectMany(node => node.Claims).ToList();
+        var claims = exploration.ClaimsAt(position).ToList();
         var discounted = claims.Find(claim => claim.Discounted is not null);
         var refused = exploration.Refused.FirstOrDefault(refused => refused.Position == position);
         var reason =
@@ -126,9 +180,13 @@ sealed class VerificationReport(
         return new MissingEvidence(PathOf(position), [.. known.Select(node => node.Hash)], reason);
     }
 
-    (IReadOnlyList<VerifiedPosition> Positions, IReadOnlyList<VerifiedPosition> Fixed) Positions(OutputPaths outputs, ResolvedDag dag)
+    (IReadOnlyList<VerifiedPosition> Positions, IReadOnlyList<VerifiedPosition> Fixed) Positions(
+        OutputPaths outputs,
+        ResolvedDag dag,
+        SortedSet<int> legacy
+    )
     {
-        var required = new Dictionary<int, OutputPaths> { [exploration.Closure.Target.Position] = outputs };
+        var required = Required(outputs, dag);
         var positions = new List<VerifiedPosition>(dag.Positions.Count);
         var fixedOutputs = new SortedSet<int>();
         for (var i = 0; i < dag.Positions.Count; i++)
@@ -143,13 +201,13 @@ sealed class VerificationReport(
             var node = dag.Nodes[i] == TraceGraph.Legacy ? null : nodes[dag.Nodes[i]];
             foreach (var need in node?.Needs ?? [])
             {
-                required[need.Position] = required.TryGetValue(need.Position, out var known) ? Union(known, need.Outputs) : need.Outputs;
                 if (graph.IsFixed(need.Position))
                 {
                     fixedOutputs.Add(need.Position);
                 }
             }
-            var claims = node?.Counting.Where(claim => !required.TryGetValue(position, out var wanted) || claim.Outputs.Satisfies(wanted));
+            var counting = node?.Counting ?? exploration.Legacy[position].Where(claim => claim.Discounted is null);
+            var claims = counting.Where(claim => !required.TryGetValue(position, out var wanted) || claim.Outputs.Satisfies(wanted));
             positions.Add(
                 new VerifiedPosition(
                     derivation.Path,
@@ -160,7 +218,8 @@ sealed class VerificationReport(
                 )
                 {
                     Inputs = [.. (node?.Needs ?? []).Select(need => PathOf(need.Position))],
-                    Claims = [.. claims ?? []],
+                    Claims = [.. claims],
+                    RestsOnLegacy = legacy.Contains(position),
                 }
             );
         }
@@ -185,7 +244,7 @@ sealed class VerificationReport(
     static OutputPaths Union(OutputPaths one, OutputPaths other) =>
         one.Satisfies(other) ? one : OutputPaths.Of(one.Pairs.Concat(other.Pairs).DistinctBy(pair => pair.Key, StringComparer.Ordinal));
 
-    /// <summary>Where one resolved derivation was claimed to have given different things.</summary>
+    /// <summary>Where one derivation was claimed to have given different things.</summary>
     List<Divergence> Divergences()
     {
         var divergences = new List<Divergence>();
@@ -193,17 +252,33 @@ sealed class VerificationReport(
         {
             var outcomes = exploration
                 .Nodes[position]
-                .SelectMany(node =>
-                    node.Claims.GroupBy(claim => claim.Outputs)
-                        .Select(group => new DivergentOutcome(node.Hash, group.Key, request.Trust.Names(SetOf(group))))
-                )
+                .SelectMany(node => Outcomes(node.Hash, node.Claims))
+                .Concat(Outcomes(null, exploration.Legacy[position]))
                 .ToList();
-            if (outcomes.Select(outcome => outcome.Outputs).Distinct().Count() > 1)
+            if (Contradict(outcomes))
             {
                 divergences.Add(new Divergence(PathOf(position), outcomes));
             }
         }
         return divergences;
+    }
+
+    IEnumerable<DivergentOutcome> Outcomes(Derivations.ResolvedInputHash? resolved, IReadOnlyList<ExploredClaim> claims) =>
+        claims
+            .GroupBy(claim => claim.Outputs)
+            .Select(group => new DivergentOutcome(resolved, group.Key, request.Trust.Names(SetOf(group))));
+
+    /// <summary>Whether some output has two paths. Claims that leave outputs out contradict nobody by that.</summary>
+    static bool Contradict(List<DivergentOutcome> outcomes)
+    {
+        if (outcomes.Count < 2)
+        {
+            return false;
+        }
+        var paths = new Dictionary<string, string>(StringComparer.Ordinal);
+        return outcomes
+            .SelectMany(outcome => outcome.Outputs.Pairs)
+            .Any(pair => !paths.TryAdd(pair.Key, pair.Value) && paths[pair.Key] != pair.Value);
     }
 
     static ulong SetOf(IEnumerable<ExploredClaim> claims) => claims.Aggregate(0UL, (all, claim) => all | claim.Builder.Set);

@@ -19,10 +19,12 @@ sealed class RandomTraces
 
     readonly Random _random;
     readonly int[][] _dependencies;
+    readonly bool _withLegacy;
 
     RandomTraces(int seed, bool withLegacy)
     {
         _random = new Random(seed);
+        _withLegacy = withLegacy;
         var model = RandomModel([.. Enumerable.Range(0, _random.Next(1, Builders + 1))]);
         Model = withLegacy ? QuorumModel.Threshold(1, [QuorumModel.Builder(LegacyBuilder), model]) : model;
         var positions = _random.Next(2, 5);
@@ -39,24 +41,25 @@ sealed class RandomTraces
         {
             AddEvidence();
         }
-        if (withLegacy && _random.Next(3) == 0)
+        for (var i = withLegacy ? _random.Next(3) : 0; i > 0; i--)
         {
-            var position = _random.Next(positions);
-            if (Fixed[position] is null)
-            {
-                Claims.Add(new Claim(position, null, LegacyBuilder, RandomOutputs()));
-            }
+            AddLegacy();
         }
     }
 
     RandomTraces(RandomTraces other)
     {
         (_random, _dependencies, Model, Target) = (other._random, other._dependencies, other.Model, other.Target);
+        _withLegacy = other._withLegacy;
         Fixed.AddRange(other.Fixed);
         Claims.AddRange(other.Claims);
         for (var i = 0; i < 4; i++)
         {
             AddEvidence();
+        }
+        if (_withLegacy && _random.Next(2) == 0)
+        {
+            AddLegacy();
         }
     }
 
@@ -115,6 +118,15 @@ sealed class RandomTraces
         {
             Claims.Add(new Claim(position, node, _random.Next(Builders), outputs));
         } while (_random.Next(2) == 0);
+    }
+
+    void AddLegacy()
+    {
+        var position = _random.Next(Fixed.Count);
+        if (Fixed[position] is null)
+        {
+            Claims.Add(new Claim(position, null, LegacyBuilder, RandomOutputs()));
+        }
     }
 
     /// <summary>Two paths for output "out" and two for "dev", so that things meet often.</summary>

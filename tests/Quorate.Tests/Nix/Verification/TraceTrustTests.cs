@@ -125,6 +125,25 @@ public sealed partial class TraceTrustTests : IDisposable
         Assert.True(Rules("alice or cache", ("alice", "keys", [0]), ("cache", "legacy_keys", [1])).UsesLegacyKeys);
     }
 
+    [Fact]
+    public void Parse_of_rules_binds_Nix_keys_anywhere_in_the_model()
+    {
+        var trust = Rules("2 of (alice, bob)", ("alice", "nix_keys", [0]), ("bob", "keys", [1]));
+        Assert.True(trust.UsesNixSignatures);
+        Assert.False(trust.UsesLegacyKeys);
+        Assert.DoesNotContain(_keys[0].PublicKey.Key, trust.ClaimKeys);
+        Assert.True(trust.TryBuilder(_keys[0].PublicKey.Key, out var builder));
+        Assert.Equal(_keys[0].PublicKey, Assert.Single(builder.Keys.NixKeys));
+        Assert.False(Rules("bob", ("bob", "keys", [1])).UsesNixSignatures);
+    }
+
+    [Fact]
+    public void Parse_of_rules_with_one_key_for_Nix_and_for_claims_is_refused()
+    {
+        var e = Assert.Throws<ConfigurationException>(() => Rules("alice or bob", ("alice", "nix_keys", [0]), ("bob", "keys", [0])));
+        Assert.Contains("the same public key", e.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("""{"key":"k:x"}""", TraceTrustFile.Kind.Json)]
     [InlineData("""{"rule":"a","builders":{}}""", TraceTrustFile.Kind.Rules)]
