@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Quorate.Crypto.Keys;
 using Quorate.EndToEnd.NixBuilds;
 using Quorate.EndToEnd.Programs;
@@ -102,7 +103,37 @@ sealed class TraceLab(NixInstallation nix, TemporaryFolder folder)
     /// <summary>The directory that is everybody's trace cache.</summary>
     public string Traces => "dir:" + Folder["traces"];
 
-    public string TrustFile => Folder["trust.yaml"];
+    public string TrustFile { get; set; } = folder["trust.yaml"];
+
+    /// <summary>Verifies an attribute from its whole graph, as evaluated into a store.</summary>
+    public async Task<(int Code, JsonElement Report)> VerifyAsync(NixStore store, string attribute, string[] sources, params string[] more)
+    {
+        var result = await RunVerifyAsync(store, attribute, [.. sources], ["--json", .. more]);
+        Assert.True(result.Output.StartsWith('{'), result.All);
+        using var document = JsonDocument.Parse(result.Output);
+        return (result.Code, document.RootElement.Clone());
+    }
+
+    /// <summary>The same, whatever the program answers.</summary>
+    public Task<ProgramResult> RunVerifyAsync(NixStore store, string attribute, string source) =>
+        RunVerifyAsync(store, attribute, [source], []);
+
+    async Task<ProgramResult> RunVerifyAsync(NixStore store, string attribute, string[] sources, string[] more)
+    {
+        string[] arguments =
+        [
+            "nix",
+            "verify",
+            await DerivationAsync(store, attribute),
+            "--drvs",
+            store.Root + "/nix/store",
+            "--trust",
+            TrustFile,
+            .. sources.SelectMany(source => new[] { "--source", source }),
+            .. more,
+        ];
+        return await BuiltProgram.QuorateAsync(arguments);
+    }
 
     /// <summary>Writes <see cref="TrustFile"/>.</summary>
     public Task TrustAsync(string rule, params IEnumerable<NixCachePublicKey> keys) =>
@@ -122,6 +153,23 @@ sealed class TraceLab(NixInstallation nix, TemporaryFolder folder)
         var result = (await Nix.RunAsync(store, "nix-build", [Graph, "-A", attribute, "--no-out-link", .. Arguments])).MustSucceed();
         return (result.Output.Trim(), result.Errors);
     }
+
+    /// <summary>A store whose Nix signs what it builds with a new key, which has the store's name.</summary>
+    public (NixStore Store, NixCachePublicKey Key) SigningBuilder(string name) =>
+        (Builder(name, $"secret-key-files = {Folder[name + ".secret"]}"), NewKey(name));
+
+    /// <summary>Builds an attribute; gives the resolved derivation that Nix built, too.</summary>
+    public async Task<(string Resolved, string Output)> StepAsync(NixStore store, string attribute)
+    {
+        var (output, _) = await BuildAsync(store, attribute);
+        return ((await Nix.RunAsync(store, "nix-store", "-q", "--deriver", output)).MustSucceed().Output.Trim(), output);
+    }
+
+    /// <summary>Uploads all outputs of a derivation and what Nix signed of them.</summary>
+    public async Task CopyDerivationAsync(NixStore store, string derivation, string cache, string secretKey) =>
+        (
+            await Nix.RunAsync(store, "nix", "copy", derivation + "^*", "--to", $"file://{cache}?compression=none&secret-key={secretKey}")
+        ).MustSucceed();
 
     /// <summary>The unresolved derivation of an attribute.</summary>
     public async Task<string> DerivationAsync(NixStore store, string attribute) =>

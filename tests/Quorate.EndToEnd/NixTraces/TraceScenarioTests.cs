@@ -65,7 +65,7 @@ public sealed class TraceScenarioTests
         await ben.FlushAsync();
         await lab.TrustAsync("2 of (amy, ben)", amy.ClaimKey, ben.ClaimKey);
 
-        var (code, report) = await VerifyAsync(lab, amy.Store, "c", [amy.TraceStore, ben.TraceStore], ["--input-addressed"]);
+        var (code, report) = await lab.VerifyAsync(amy.Store, "c", [amy.TraceStore, ben.TraceStore], "--input-addressed");
 
         Assert.Equal(Accepted, code);
         Assert.Equal(3, report.GetProperty("positions").GetArrayLength());
@@ -147,15 +147,64 @@ public sealed class TraceScenarioTests
         var store = lab.Builder("ben");
         var (built, _) = await lab.BuildAsync(store, "c");
         string[] check = ["--check-store", "--store", store.Root, "--nix-store", nix.Program("nix-store")];
-        var (before, _) = await VerifyAsync(lab, store, "c", [lab.Traces], check);
+        var (before, untouched) = await lab.VerifyAsync(store, "c", [lab.Traces], check);
 
         File.SetUnixFileMode(store.Root + built, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         await File.AppendAllTextAsync(store.Root + built, "one line more\n", Cancellation);
         File.SetUnixFileMode(store.Root + built, UnixFileMode.UserRead);
-        var (after, report) = await VerifyAsync(lab, store, "c", [lab.Traces], check);
+        var (after, report) = await lab.VerifyAsync(store, "c", [lab.Traces], check);
 
         Assert.Equal((Accepted, Rejected), (before, after));
-        Assert.Contains(built, report.GetRawText(), StringComparison.Ordinal);
+        Assert.Equal([("matches", 4)], States(untouched));
+        Assert.Equal([("differs", 1), ("matches", 3)], States(report));
+        var differing = report.GetProperty("local").EnumerateArray().Single(IsDifferent);
+        Assert.Equal(built, differing.GetProperty("path").GetString());
+        Assert.Contains("its content belongs at", differing.GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    static bool IsDifferent(JsonElement content) => content.GetProperty("state").GetString() == "differs";
+
+    static IEnumerable<(string? State, int Count)> States(JsonElement report) =>
+        report
+            .GetProperty("local")
+            .EnumerateArray()
+            .GroupBy(content => content.GetProperty("state").GetString())
+            .Select(group => (group.Key, group.Count()))
+            .OrderBy(state => state.Key, StringComparer.Ordinal);
+
+    /// <summary>The third spelling of a trust model, with the restrictions under which it is evaluated.</summary>
+    [Fact]
+    public async Task Trust_model_in_Nix_is_evaluated_in_its_own_directory_and_nowhere_else()
+    {
+        Machine.Require("nix-instantiate", "nix-bin");
+        var nix = await NixInstallation.FindAsync("sid", "2.");
+        using var folder = new TemporaryFolder();
+        var lab = new TraceLab(nix, folder);
+        var keys = await TwoBuildersAsync(lab, "c");
+        var store = lab.Builder("amy");
+        var trust = Directory.CreateDirectory(folder["trust"]).FullName;
+        string Key(int number) => $$"""{ key = "{{keys[number]}}"; }""";
+        async Task<ProgramResult> VerifiedAsync(string expression)
+        {
+            await File.WriteAllTextAsync(lab.TrustFile = Path.Combine(trust, "trust"), expression, Cancellation);
+            return await lab.RunVerifyAsync(store, "c", lab.Traces);
+        }
+        await File.WriteAllTextAsync(Path.Combine(trust, "keys.nix"), $"[ {Key(0)} {Key(1)} ]", Cancellation);
+        await File.WriteAllTextAsync(folder["outside.nix"], Key(0), Cancellation);
+
+        Assert.Equal(
+            Accepted,
+            (await VerifiedAsync("let of = import ./keys.nix; in { threshold = builtins.length of; inherit of; }")).Code
+        );
+        using var nobody = NixCacheSecretKey.Generate("nobody-1");
+        Assert.Equal(
+            Rejected,
+            (await VerifiedAsync($$"""{ threshold = 3; of = import ./keys.nix ++ [ { key = "{{nobody.PublicKey}}"; } ]; }""")).Code
+        );
+        var outside = await VerifiedAsync("import ../outside.nix");
+        Assert.Equal(1, outside.Code);
+        Assert.Contains("restricted", outside.Errors, StringComparison.Ordinal);
+        Assert.Equal(1, (await VerifiedAsync("import (builtins.fetchurl \"http://127.0.0.1:1/trust.nix\")")).Code);
     }
 
     /// <summary>How the path of an object that refers to itself was made, by its bytes.</summary>
@@ -175,7 +224,7 @@ public sealed class TraceScenarioTests
     }
 
     /// <summary>Two builders with stores of their own, whose builds are signed into one directory.</summary>
-    static async Task TwoBuildersAsync(TraceLab lab, string attribute)
+    static async Task<IReadOnlyList<NixCachePublicKey>> TwoBuildersAsync(TraceLab lab, string attribute)
     {
         var keys = new List<NixCachePublicKey>();
         foreach (var name in new[] { "amy", "ben" })
@@ -185,36 +234,9 @@ public sealed class TraceScenarioTests
             keys.Add(await lab.SignAllAsync(store));
         }
         await lab.TrustAsync("2 of (amy, ben)", keys);
+        return keys;
     }
 
     static Task<(int Code, JsonElement Report)> VerifyAsync(TraceLab lab, NixStore store, string attribute, params string[] sources) =>
-        VerifyAsync(lab, store, attribute, sources, []);
-
-    static async Task<(int Code, JsonElement Report)> VerifyAsync(
-        TraceLab lab,
-        NixStore store,
-        string attribute,
-        string[] sources,
-        string[] more
-    )
-    {
-        var derivation = await lab.DerivationAsync(store, attribute);
-        string[] arguments =
-        [
-            "nix",
-            "verify",
-            derivation,
-            "--drvs",
-            store.Root + "/nix/store",
-            "--trust",
-            lab.TrustFile,
-            "--json",
-            .. sources.SelectMany(source => new[] { "--source", source }),
-            .. more,
-        ];
-        var result = await BuiltProgram.QuorateAsync(arguments);
-        Assert.True(result.Output.StartsWith('{'), result.All);
-        using var document = JsonDocument.Parse(result.Output);
-        return (result.Code, document.RootElement.Clone());
-    }
+        lab.VerifyAsync(store, attribute, sources);
 }
