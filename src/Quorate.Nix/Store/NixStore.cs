@@ -175,7 +175,7 @@ public sealed class NixStore(string program, string? store, string? storeDir = n
             var error = ReadAsync(process.StandardError.BaseStream, MaxError, discardRest: true, cancellationToken);
             var output = await ReadAsync(process.StandardOutput.BaseStream, MaxOutput, discardRest: false, cancellationToken);
             await process.WaitForExitAsync(cancellationToken);
-            var said = LastLine(await error);
+            var said = ErrorLine(await error);
             return process.ExitCode == 0
                 ? output
                 : throw new NixStoreException(said.Length > 0 ? said : $"nix-store failed ({process.ExitCode})");
@@ -218,6 +218,10 @@ public sealed class NixStore(string program, string? store, string? storeDir = n
         return Encoding.UTF8.GetString(kept.GetBuffer(), 0, (int)kept.Length);
     }
 
-    /// <summary>Warnings come first, the error last.</summary>
-    static string LastLine(string text) => text.TrimEnd().Split('\n')[^1];
+    /// <summary>The last line that is called an error; else the last one. Warnings come before it, and hints on how to see more may follow.</summary>
+    static string ErrorLine(string text)
+    {
+        var lines = text.TrimEnd().Split('\n');
+        return Array.FindLast(lines, line => line.TrimStart().StartsWith("error: ", StringComparison.Ordinal))?.Trim() ?? lines[^1];
+    }
 }
