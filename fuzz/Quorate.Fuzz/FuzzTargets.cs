@@ -50,6 +50,7 @@ public static class FuzzTargets
         new CompactJwsTarget(),
         new TraceObjectTarget(),
         new SignedTraceTarget(),
+        new LooseTracesTarget(),
         new NixCacheInfoTarget(),
         new NarTarget(),
         new GitHashTarget(),

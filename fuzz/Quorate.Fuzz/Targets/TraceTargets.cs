@@ -111,6 +111,39 @@ sealed class TraceObjectTarget : IFuzzTarget
     }
 }
 
+/// <summary>Files of traces by themselves: what is admitted must have been filed under its input.</summary>
+sealed class LooseTracesTarget : IFuzzTarget
+{
+    public string Name => "nix-trace-loose";
+
+    public IEnumerable<byte[]> Seeds =>
+        [
+            TraceTargets.Sign(TraceFormat.Bundle),
+            [.. TraceTargets.Sign(TraceFormat.Bundle), (byte)'\n', .. TraceTargets.Sign(TraceFormat.Bundle)],
+            Encoding.ASCII.GetBytes($"{{\"signatures\":[\"{Encoding.ASCII.GetString(TraceTargets.Sign(TraceFormat.Jws3))}\"]}}"),
+        ];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        if (!LooseTraces.TryRead(input.ToArray(), out var traces, out _))
+        {
+            return;
+        }
+        var admission = new TraceAdmission(new TraceKeys([TraceTargets.Key.PublicKey]));
+        foreach (var element in traces.Elements)
+        {
+            var findings = new TraceFindings();
+            admission.Admit(element, TraceTargets.Question, findings);
+            var refusal = LooseTraces.TryFile(element, out var named);
+            FuzzException.ThrowUnless(refusal is null == named.HasValue, "a trace is neither filed nor left out");
+            FuzzException.ThrowUnless(
+                findings.Claims.Count == 0 || named == TraceTargets.Question.Input,
+                "a good claim would not be found"
+            );
+        }
+    }
+}
+
 /// <summary>Statements and JWS payloads that are signed as they are: what a hostile but trusted signer could send.</summary>
 sealed class SignedTraceTarget : IFuzzTarget
 {

@@ -32,7 +32,8 @@ static class VerifyCommand
         };
         var source = new Option<string[]>("--source")
         {
-            Description = "Where traces are, or what Nix signed: http(s)://…, dir:PATH, log:DIR for the logs in a folder (repeatable)",
+            Description =
+                "Where traces are, or what Nix signed: http(s)://…, dir:PATH, log:DIR for the logs in a folder, bundle:PATH for loose files (repeatable)",
             HelpName = "URL",
             Required = true,
         };
@@ -110,6 +111,10 @@ static class VerifyCommand
                     cancellationToken
                 );
                 using var sources = VerifySources.Open(parse.GetRequiredValue(source), host.Clock, cancellationToken);
+                foreach (var left in sources.LeftOut)
+                {
+                    await host.Error.WriteLineAsync($"quorate: left out: {left}");
+                }
 
                 var result = await VerifyAsync(
                     host,

@@ -7,6 +7,7 @@ namespace Quorate.Cli.Verify;
 sealed class VerifySources : IDisposable
 {
     const string LogPrefix = "log:";
+    const string BundlePrefix = "bundle:";
 
     readonly List<IDisposable> _open = [];
     readonly List<ITraceSource> _sources = [];
@@ -15,14 +16,19 @@ sealed class VerifySources : IDisposable
 
     public IReadOnlyList<ITraceSource> Sources => _sources;
 
+    /// <summary>Traces that were left out already because they do not say what they are about, the first of them.</summary>
+    public IEnumerable<string> LeftOut =>
+        _sources.OfType<ITraceLeftovers>().SelectMany(source => source.LeftOut).Take(TraceFindings.MaxDetails).Select(left => left.Detail);
+
     /// <summary>Whether answers come from afar, so that many should be awaited at once.</summary>
     public bool AreRemote { get; private set; }
 
     /// <param name="texts">
-    /// <c>http(s)://…</c>, <c>file:///…</c> or <c>dir:PATH</c> for caches in laut's layouts; <c>log:DIR</c> for the logs in a folder, with proofs and without a network.
+    /// <c>http(s)://…</c>, <c>file:///…</c> or <c>dir:PATH</c> for caches in laut's layouts; <c>log:DIR</c> for the logs in a folder, with proofs and without a
+    /// network; <c>bundle:PATH</c> for a file of traces or a folder of such files.
     /// </param>
     /// <exception cref="CliException">One of them is nothing of the kind.</exception>
-    /// <exception cref="IOException">A folder has no such log, or a damaged one.</exception>
+    /// <exception cref="IOException">A folder has no such log, or a damaged one; a file holds no traces.</exception>
     public static VerifySources Open(IReadOnlyList<string> texts, TimeProvider clock, CancellationToken cancellationToken)
     {
         var sources = new VerifySources();
@@ -52,9 +58,16 @@ sealed class VerifySources : IDisposable
             _sources.AddRange(logs.Sources);
             return;
         }
+        if (text.StartsWith(BundlePrefix, StringComparison.Ordinal))
+        {
+            _sources.Add(TraceFiles.Open(text[BundlePrefix.Length..], cancellationToken));
+            return;
+        }
         if (!TraceCacheAddress.TryParse(text, out var address))
         {
-            throw new CliException($"'{text}' is no place for traces: give http(s)://host/path, file:///directory, dir:PATH or log:DIR");
+            throw new CliException(
+                $"'{text}' is no place for traces: give http(s)://host/path, file:///directory, dir:PATH, log:DIR or bundle:PATH"
+            );
         }
         var cache = new TraceCache(address, clock);
         _open.Add(cache);

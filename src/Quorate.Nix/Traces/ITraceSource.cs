@@ -13,6 +13,12 @@ public interface ITraceSource
     Task<TraceLookup> FindAsync(ResolvedInputHash input, CancellationToken cancellationToken);
 }
 
+/// <summary>A source that left elements out before anybody asked, because they do not say what they are about.</summary>
+public interface ITraceLeftovers
+{
+    IReadOnlyList<TraceRefusal> LeftOut { get; }
+}
+
 /// <summary>What one place answered about one resolved input hash. Nothing in it is verified.</summary>
 public abstract record TraceLookup
 {

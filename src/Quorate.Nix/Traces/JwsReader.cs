@@ -48,13 +48,9 @@ static class JwsReader
         }
         using (document)
         {
-            if (
-                !document.RootElement.TryMember("in"u8, out var input)
-                || !input.TryText("rdrv_aterm_ca"u8, out var hashText)
-                || !ResolvedInputHash.TryParse(hashText, out var hash)
-            )
+            if (!TryInput(document.RootElement, out var input, out var hash))
             {
-                return Malformed("payload: in.rdrv_aterm_ca is not a resolved input hash");
+                return Malformed(NoInput);
             }
             if (!TryRegime(input, format, out var regime))
             {
@@ -71,6 +67,17 @@ static class JwsReader
             reading = new TraceReading(signer, format, regime, hash, HasCriticalFeatures: false, Built: null, list);
             return null;
         }
+    }
+
+    internal const string NoInput = "payload: in.rdrv_aterm_ca is not a resolved input hash";
+
+    /// <summary>The input that a payload names, with the object in which it stands.</summary>
+    internal static bool TryInput(JsonElement payload, out JsonElement input, out ResolvedInputHash hash)
+    {
+        hash = default;
+        return payload.TryMember("in"u8, out input)
+            && input.TryText("rdrv_aterm_ca"u8, out var text)
+            && ResolvedInputHash.TryParse(text, out hash);
     }
 
     static bool TryHeader(ReadOnlyMemory<byte> json, out TraceFormat format, out string keyHead, out string problem)

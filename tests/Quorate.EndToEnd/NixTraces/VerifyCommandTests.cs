@@ -73,6 +73,25 @@ public sealed class VerifyCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Verify_of_hello_from_loose_files_accepts()
+    {
+        var claims = In("claims");
+        Directory.Move(In("cache/traces"), claims);
+        var result = await BuiltProgram.QuorateAsync([
+            "nix",
+            "verify",
+            Hello,
+            "--drvs",
+            In("drvs"),
+            "--trust",
+            In("trust.yaml"),
+            "--source",
+            $"bundle:{claims}",
+        ]);
+        Assert.Equal((0, ""), (result.Code, result.Errors));
+    }
+
+    [Fact]
     public async Task Bill_of_materials_is_valid_CycloneDX()
     {
         Machine.Require("python3", "python3");

@@ -24,11 +24,31 @@ public sealed class VerifySourcesTests : IDisposable
         {
             await log.SubmitAsync(Item(TraceSamples.InputText, Encoding.ASCII.GetString(claim)));
         }
-        using var sources = VerifySources.Open(["log:" + _fixture.Folder], TimeProvider.System, TestContext.Current.CancellationToken);
+        using var sources = VerifySources.Open(
+            ["log:" + _fixture.Folder],
+            _ => null,
+            TimeProvider.System,
+            TestContext.Current.CancellationToken
+        );
 
         var found = await Assert.Single(sources.Sources).FindAsync(TraceSamples.Input, TestContext.Current.CancellationToken);
 
         Assert.Equal(claim, Assert.Single(Assert.Single(Assert.IsType<TraceLookup.Found>(found).Objects).Elements).Raw.ToArray());
+        Assert.False(sources.AreRemote);
+    }
+
+    [Fact]
+    public async Task Loose_file_gives_its_claims_and_tells_what_it_left_out()
+    {
+        var claim = TraceSamples.Sign(TraceFormat.Bundle);
+        var file = Path.Combine(_fixture.Root, "claims.jsonl");
+        await File.WriteAllTextAsync(file, Encoding.ASCII.GetString(claim) + "\n{}\n", TestContext.Current.CancellationToken);
+        using var sources = VerifySources.Open(["bundle:" + file], TimeProvider.System, TestContext.Current.CancellationToken);
+
+        var found = await Assert.Single(sources.Sources).FindAsync(TraceSamples.Input, TestContext.Current.CancellationToken);
+
+        Assert.Equal(claim, Assert.Single(Assert.Single(Assert.IsType<TraceLookup.Found>(found).Objects).Elements).Raw.ToArray());
+        Assert.Contains("trace 2", Assert.Single(sources.LeftOut), StringComparison.Ordinal);
         Assert.False(sources.AreRemote);
     }
 
@@ -38,6 +58,8 @@ public sealed class VerifySourcesTests : IDisposable
         Assert.Throws<IOException>(() =>
             VerifySources.Open(["log:" + _fixture.Root], TimeProvider.System, TestContext.Current.CancellationToken)
         );
-        Assert.Throws<CliException>(() => VerifySources.Open(["ftp://x"], TimeProvider.System, TestContext.Current.CancellationToken));
+        Assert.Throws<CliException>(() =>
+            VerifySources.Open(["ftp://x"], TimeProvider.System, TestContext.Current.CancellationToken)
+        );
     }
 }

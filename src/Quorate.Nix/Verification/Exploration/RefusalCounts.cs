@@ -4,9 +4,12 @@ using Quorate.Nix.Traces;
 namespace Quorate.Nix.Verification;
 
 /// <summary>How much was left out, by reason, over a whole exploration. Thread-safe.</summary>
-sealed class RefusalCounts
+/// <param name="sources">Some left out something before they were asked.</param>
+sealed class RefusalCounts(IEnumerable<ITraceSource> sources)
 {
-    readonly ConcurrentDictionary<TraceFault, int> _counts = new();
+    readonly ConcurrentDictionary<TraceFault, int> _counts = new(
+        sources.OfType<ITraceLeftovers>().SelectMany(source => source.LeftOut).CountBy(refusal => refusal.Fault)
+    );
 
     public IReadOnlyDictionary<TraceFault, int> All => _counts;
 

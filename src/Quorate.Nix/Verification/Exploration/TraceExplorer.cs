@@ -70,7 +70,7 @@ public sealed class TraceExplorer
         CancellationToken cancellationToken
     )
     {
-        var refused = new RefusalCounts();
+        var refused = new RefusalCounts(sources);
         var lookups = new TraceLookups(trust, sources, now, refused);
         // Nix signs what it built under the names of the builds themselves, never of a view of them.
         var entries =
