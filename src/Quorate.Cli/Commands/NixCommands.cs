@@ -29,6 +29,9 @@ static class NixCommands
     /// <exception cref="CliException">There is no Nix.</exception>
     public static NixStore Store(CliHost host, string? program, string? store) => new(ProgramOf(host, program), store);
 
+    public static bool HasNix(CliHost host, string? program) =>
+        program is not null || NixPrograms.Find("nix-store", host.Variable) is not null;
+
     public static string ProgramOf(CliHost host, string? program)
     {
         if (program is not null)

@@ -116,19 +116,27 @@ static class VerifyCommand
                     await host.Error.WriteLineAsync($"quorate: left out: {left}");
                 }
 
+                var root = parse.GetValue(store) is ['/', ..] diverted ? diverted.TrimEnd('/') : "";
                 var result = await VerifyAsync(
                     host,
                     found,
-                    model,
                     sources,
                     directory,
-                    Mode(parse.GetRequiredValue(mode)),
-                    regime,
+                    derivation => new VerificationRequest(derivation, found.Expected, model)
+                    {
+                        Mode = Mode(parse.GetRequiredValue(mode)),
+                        Regime = regime,
+                        // Only asked where it may help, and only where there is a Nix to ask.
+                        Realised =
+                            regime == TraceRegime.SyntheticContentAddressed && NixCommands.HasNix(host, parse.GetValue(nixStore))
+                                ? new RegisteredObjects(Nix().FactsAsync, root)
+                                : null,
+                        Parallel = sources.AreRemote ? RemoteParallel : Environment.ProcessorCount,
+                    },
                     cancellationToken
                 );
                 // An input-addressed path says nothing of the content that was verified: only its bytes tie the two together.
                 var isOutput = regime == TraceRegime.SyntheticContentAddressed && !named.EndsWith(".drv", StringComparison.Ordinal);
-                var root = parse.GetValue(store) is ['/', ..] diverted ? diverted.TrimEnd('/') : "";
                 var local = parse.GetValue(checkStore) || isOutput ? await LocalAsync(host, result, Nix(), root, cancellationToken) : [];
                 if (parse.GetValue(json))
                 {
@@ -148,11 +156,9 @@ static class VerifyCommand
     static async Task<TraceVerification> VerifyAsync(
         CliHost host,
         VerifyTarget target,
-        TraceTrust trust,
         VerifySources sources,
         string? directory,
-        VerificationMode mode,
-        TraceRegime regime,
+        Func<StorePath, VerificationRequest> request,
         CancellationToken cancellationToken
     )
     {
@@ -165,13 +171,7 @@ static class VerifyCommand
                 host.Clock,
                 [.. sources.Sources.OfType<INixEntrySource>()]
             );
-            var request = new VerificationRequest(derivation, target.Expected, trust)
-            {
-                Mode = mode,
-                Regime = regime,
-                Parallel = sources.AreRemote ? RemoteParallel : Environment.ProcessorCount,
-            };
-            var result = await verifier.VerifyAsync(request, Shown(host), cancellationToken);
+            var result = await verifier.VerifyAsync(request(derivation), Shown(host), cancellationToken);
             if (host.Interactive)
             {
                 await host.Error.WriteAsync("\r\u001b[K");

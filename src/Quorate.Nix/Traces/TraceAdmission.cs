@@ -51,6 +51,11 @@ public sealed class TraceAdmission(TraceKeys keys)
         {
             return new TraceRefusal(TraceFault.OtherRegime, $"signed as {reading.Regime}, not as {question.Regime}");
         }
+        // The profiles hash a view differently: what one signs under the other's hash was made by neither.
+        if (question.Regime == TraceRegime.SyntheticContentAddressed && (reading.Format == TraceFormat.Bundle) != (question.Own is null))
+        {
+            return new TraceRefusal(TraceFault.OtherRegime, $"a {reading.Format} under a hash of the other profile");
+        }
         if (reading.HasCriticalFeatures)
         {
             return new TraceRefusal(TraceFault.CriticalFeature, "signed with critical features that are not known here");
@@ -87,6 +92,10 @@ public sealed class TraceAdmission(TraceKeys keys)
             )
             {
                 return new TraceRefusal(TraceFault.UnusableOutput, $"output '{name}': not a path in {question.StoreDir} called {pathName}");
+            }
+            if (question.Own is { } own && own.GetValueOrDefault(name) is var named && named != path)
+            {
+                return new TraceRefusal(TraceFault.UnusableOutput, $"output '{name}': {path}, but the hash names {named}");
             }
             outputs[i] = new TraceOutput(name, path, hash);
         }

@@ -12,4 +12,11 @@ public sealed record TraceQuestion(
     TraceRegime Regime,
     IReadOnlyDictionary<string, string> OutputPathNames,
     string StoreDir = StorePath.DefaultStoreDir
-);
+)
+{
+    /// <summary>
+    /// The outputs that the hash itself names, which is so for the views of input-addressed builds in JWS 3; null where it follows from the inputs alone. A claim
+    /// must state exactly these.
+    /// </summary>
+    public IReadOnlyDictionary<string, StorePath>? Own { get; init; }
+}

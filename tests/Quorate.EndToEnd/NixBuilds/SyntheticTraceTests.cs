@@ -73,6 +73,49 @@ public sealed class SyntheticTraceTests
         );
     }
 
+    [Theory]
+    [InlineData("installed", "2.8")]
+    [InlineData("sid", "2.34")]
+    public async Task Build_that_two_builders_signed_as_laut_does_verifies_by_what_is_built_here(string suite, string version)
+    {
+        using var folder = new TemporaryFolder();
+        var nix = await NixInstallation.FindAsync(suite, version);
+        await File.WriteAllTextAsync(folder["graph.nix"], Graph, Cancellation);
+        var alice = await BuilderAsync(nix, folder, "alice", "jws3");
+        var bob = await BuilderAsync(nix, folder, "bob", "jws3");
+        var here = new RegisteredObjects(StoreOf(nix, alice).FactsAsync, alice.Store.Root);
+
+        var result = await VerifyAsync(folder, alice, alice.Top, TraceRegime.SyntheticContentAddressed, here, alice, bob);
+        Assert.Equal(Verdict.Accepted, result.Verdict);
+        Assert.Equal(3, result.Positions.Count);
+        Assert.All(result.Positions, position => Assert.Equal(["alice", "bob"], position.Signers));
+        Assert.Equal(OutputPaths.Of("out", $"{await ViewAsync(nix, bob)}"), result.Outputs);
+
+        // Nothing names an outcome, so nothing can be asked for.
+        var blind = await VerifyAsync(folder, alice, alice.Top, TraceRegime.SyntheticContentAddressed, alice, bob);
+        Assert.Equal(Verdict.Inconclusive, blind.Verdict);
+        Assert.NotEmpty(blind.Gaps);
+        // What was done differently elsewhere does not count as what is here.
+        var noisy = await VerifyAsync(folder, alice, alice.Noisy, TraceRegime.SyntheticContentAddressed, here, alice, bob);
+        Assert.Equal(Verdict.Rejected, noisy.Verdict);
+        await CheckCommandAsync(nix, folder, alice, bob);
+    }
+
+    [Theory]
+    [InlineData("installed", "2.8")]
+    [InlineData("sid", "2.34")]
+    public async Task Claims_of_both_profiles_count_together(string suite, string version)
+    {
+        using var folder = new TemporaryFolder();
+        var nix = await NixInstallation.FindAsync(suite, version);
+        await File.WriteAllTextAsync(folder["graph.nix"], Graph, Cancellation);
+        var alice = await BuilderAsync(nix, folder, "alice", "bundle");
+        var bob = await BuilderAsync(nix, folder, "bob", "jws3");
+        var result = await VerifyAsync(folder, alice, alice.Top, TraceRegime.SyntheticContentAddressed, alice, bob);
+        Assert.Equal(Verdict.Accepted, result.Verdict);
+        Assert.All(result.Positions, position => Assert.Equal(["alice", "bob"], position.Signers));
+    }
+
     [Fact]
     public async Task Build_signed_as_laut_does_has_the_views_in_it()
     {
@@ -155,11 +198,21 @@ public sealed class SyntheticTraceTests
         return new Builder(store, key.PublicKey, StorePath.Parse(derivations[0]), StorePath.Parse(derivations[1]));
     }
 
+    static Task<TraceVerification> VerifyAsync(
+        TemporaryFolder folder,
+        Builder derivations,
+        StorePath target,
+        TraceRegime regime,
+        params Builder[] trusted
+    ) => VerifyAsync(folder, derivations, target, regime, here: null, trusted);
+
+    /// <param name="here">What the verifying machine has built; null for nothing.</param>
     static async Task<TraceVerification> VerifyAsync(
         TemporaryFolder folder,
         Builder derivations,
         StorePath target,
         TraceRegime regime,
+        RegisteredObjects? here,
         params Builder[] trusted
     )
     {
@@ -171,14 +224,18 @@ public sealed class SyntheticTraceTests
             new DerivationDirectory(derivations.Store.Root + StorePath.DefaultStoreDir),
             [cache],
             TimeProvider.System
-        ).VerifyAsync(new VerificationRequest(target, OutputPaths.Empty, trust) { Regime = regime }, progress: null, Cancellation);
+        ).VerifyAsync(
+            new VerificationRequest(target, OutputPaths.Empty, trust) { Regime = regime, Realised = here },
+            progress: null,
+            Cancellation
+        );
     }
 
     /// <summary>The view of what a builder has of <c>top</c>.</summary>
     static async Task<StorePath> ViewAsync(NixInstallation nix, Builder builder)
     {
         var top = Lines(await nix.RunAsync(builder.Store, "nix-store", "-q", "--outputs", builder.Top.ToString())).Single();
-        var store = new Quorate.Nix.Store.NixStore(nix.Program("nix-store"), builder.Store.Root);
+        var store = StoreOf(nix, builder);
         var closure = await store.RequisitesAsync([top], Cancellation);
         var view = new SyntheticView(
             new RegisteredObjects(store.FactsAsync, builder.Store.Root),
@@ -186,6 +243,8 @@ public sealed class SyntheticTraceTests
         );
         return (await view.OfAsync(StorePath.Parse(top), Cancellation)).Path;
     }
+
+    static Quorate.Nix.Store.NixStore StoreOf(NixInstallation nix, Builder builder) => new(nix.Program("nix-store"), builder.Store.Root);
 
     static string[] Lines(ProgramResult result) => result.MustSucceed().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 

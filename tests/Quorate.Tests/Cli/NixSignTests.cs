@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Quorate.Crypto.Keys;
+using Quorate.Nix;
 using Quorate.Nix.Traces;
 using Quorate.Tests.Nix.Traces;
 using Xunit;
@@ -235,14 +236,23 @@ public sealed class NixSignTests : IDisposable
         using var document = JsonDocument.Parse(text);
         var told = document.RootElement.GetProperty("builds")[0];
         var element = System.Text.Encoding.UTF8.GetBytes(told.GetProperty("claim").GetString()!);
+        using var key = Key();
+        var keys = new TraceKeys([key.PublicKey.Key]);
+        Assert.Null(AttributedTrace.Read(TraceElement.Of(element), keys, out var signed));
         var question = new TraceQuestion(
             Quorate.Nix.Derivations.ResolvedInputHash.Parse(told.GetProperty("input").GetString()!),
             TraceRegime.SyntheticContentAddressed,
             new Dictionary<string, string>(StringComparer.Ordinal) { ["out"] = "ia" }
-        );
-        using var key = Key();
+        )
+        {
+            // The hash of a JWS names the outputs.
+            Own =
+                format == "jws3"
+                    ? new Dictionary<string, StorePath>(StringComparer.Ordinal) { ["out"] = StorePath.Parse(signed!.Paths[0]!) }
+                    : null,
+        };
         var findings = new TraceFindings();
-        new TraceAdmission(new TraceKeys([key.PublicKey.Key])).Admit(TraceElement.Of(element), question, findings);
+        new TraceAdmission(keys).Admit(TraceElement.Of(element), question, findings);
         var claim = Assert.Single(findings.Claims);
         Assert.NotEqual(build.Out, claim.PathOf("out"));
         Assert.NotEqual(build.Derivation.HashPart, claim.Input.ToString());

@@ -13,7 +13,7 @@ namespace Quorate.Nix.Verification;
 /// Redoes the resolution of a closure, inputs first: for every combination of outcomes that builders of the model claim for its inputs, a derivation is resolved
 /// here, and what was built from that is asked for by the hash that results. Nobody's statement about how things were resolved is believed.
 /// </summary>
-public sealed class TraceExplorer
+public sealed partial class TraceExplorer
 {
     const int MaxRefusedDetails = 256;
     const int MaxGaps = 256;
@@ -24,6 +24,7 @@ public sealed class TraceExplorer
     readonly NixEntryLookups? _entries;
     readonly Sha256Digest?[]? _unresolvedHashes;
     readonly ExplorationLimits _limits;
+    readonly OwnOutputs _own;
     readonly IProgress<(int Done, int Of)>? _progress;
     readonly UpstreamPlaceholders _placeholders = new();
 
@@ -41,6 +42,7 @@ public sealed class TraceExplorer
         NixEntryLookups? entries,
         Sha256Digest?[]? unresolvedHashes,
         ExplorationLimits limits,
+        OwnOutputs own,
         IProgress<(int Done, int Of)>? progress
     )
     {
@@ -50,12 +52,14 @@ public sealed class TraceExplorer
         _entries = entries;
         _unresolvedHashes = unresolvedHashes;
         _limits = limits;
+        _own = own;
         _progress = progress;
         _nodes = new IReadOnlyList<ExploredNode>[closure.Derivations.Count];
         _legacy = new IReadOnlyList<ExploredClaim>[closure.Derivations.Count];
         _variants = new ConcurrentDictionary<string, IReadOnlyList<InputVariant>>[closure.Derivations.Count];
     }
 
+    /// <param name="own">What the derivations themselves may have been built to, as far as somebody other than a claim suggests it.</param>
     /// <param name="parallel">Derivations that are worked on at once: as many as cores for local sources, more where answers come from afar.</param>
     public static async Task<TraceExploration> ExploreAsync(
         DerivationClosure closure,
@@ -65,6 +69,7 @@ public sealed class TraceExplorer
         IReadOnlyList<INixEntrySource> entrySources,
         DateTimeOffset now,
         ExplorationLimits limits,
+        OwnOutputs own,
         int parallel,
         IProgress<(int Done, int Of)>? progress,
         CancellationToken cancellationToken
@@ -78,7 +83,7 @@ public sealed class TraceExplorer
                 ? new NixEntryLookups(trust, entrySources, now, refused)
                 : null;
         var unresolved = entries is not null && trust.UsesLegacyKeys ? UnresolvedHashes.Of(closure) : null;
-        var explorer = new TraceExplorer(closure, regime, lookups, entries, unresolved, limits, progress);
+        var explorer = new TraceExplorer(closure, regime, lookups, entries, unresolved, limits, own, progress);
         await explorer.RunAsync(parallel, cancellationToken);
         return new TraceExploration(
             closure,
@@ -233,16 +238,25 @@ public sealed class TraceExplorer
                 chosen[(_closure.Derivations[input].Path, variant.Outputs.Pairs[o].Key)] = variant.Paths[o];
             }
         }
-        var (hash, resolved) = Resolve(derivation, chosen);
-        var question = new TraceQuestion(hash, _regime, names, derivation.Path.StoreDir);
-        var traces = _lookups.AskAsync(question, cancellationToken);
-        var entries = resolved is null ? null : _entries?.AskAsync(resolved, names, cancellationToken);
-        var claims = Heard(derivation, hash, await traces);
+        if (_regime == TraceRegime.SyntheticContentAddressed)
+        {
+            return await ExploreViewAsync(SyntheticOf(derivation, chosen), needs, names, cancellationToken);
+        }
+        var resolved = DerivationResolution.Resolve(
+            derivation.Derivation,
+            derivation.Name,
+            (path, output) => chosen.GetValueOrDefault((path, output)),
+            _placeholders
+        )!;
+        var question = new TraceQuestion(resolved.Hash, _regime, names, derivation.Path.StoreDir);
+        var traces = AskAsync(derivation, question, cancellationToken);
+        var entries = _entries?.AskAsync(resolved, names, cancellationToken);
+        var claims = await traces;
         return new ExploredNode(
             derivation.Position,
-            hash,
+            resolved.Hash,
             needs,
-            entries is null ? claims : [.. claims, .. Heard(derivation, hash, await entries)]
+            entries is null ? claims : [.. claims, .. Heard(derivation, resolved.Hash, await entries)]
         );
     }
 
@@ -268,6 +282,12 @@ public sealed class TraceExplorer
         _legacy[derivation.Position] = Heard(derivation, null, await _entries!.AskUnresolvedAsync(question, cancellationToken));
     }
 
+    async Task<IReadOnlyList<ExploredClaim>> AskAsync(
+        ClosureDerivation derivation,
+        TraceQuestion question,
+        CancellationToken cancellationToken
+    ) => Heard(derivation, question.Input, await _lookups.AskAsync(question, cancellationToken));
+
     /// <summary>Keeps what is to be reported of an answer besides its claims.</summary>
     IReadOnlyList<ExploredClaim> Heard(ClosureDerivation derivation, ResolvedInputHash? hash, TraceAnswer answer)
     {
@@ -286,34 +306,6 @@ public sealed class TraceExplorer
     }
 
     int Lookups => _lookups.Count + (_entries?.Unresolved ?? 0);
-
-    /// <summary>The derivation itself is null for a view, which is none that Nix could have built.</summary>
-    (ResolvedInputHash Hash, ResolvedDerivation? Derivation) Resolve(
-        ClosureDerivation derivation,
-        Dictionary<(StorePath, string), StorePath> chosen
-    )
-    {
-        if (_regime == TraceRegime.ContentAddressed)
-        {
-            var resolved = DerivationResolution.Resolve(
-                derivation.Derivation,
-                derivation.Name,
-                (path, output) => chosen.GetValueOrDefault((path, output)),
-                _placeholders
-            )!;
-            return (resolved.Hash, resolved);
-        }
-        var stated = derivation.Inputs.ToDictionary(
-            input => _closure.Derivations[input.Position].Path,
-            input => _closure.Derivations[input.Position].Derivation
-        );
-        var view = SyntheticResolution.WithPlaceholders(
-            derivation.Derivation,
-            derivation.Name,
-            (path, output) => new SyntheticObject(stated[path].Output(output)!.Path!, chosen[(path, output)])
-        )!;
-        return (view.Hash, null);
-    }
 
     /// <summary>The different outcomes of an input as far as a consumer uses it, from all claims that count and have all those outputs.</summary>
     IReadOnlyList<InputVariant> VariantsOf(ClosureInput input) =>

@@ -1,4 +1,5 @@
 using Quorate.Nix.Derivations;
+using Quorate.Nix.Synthetic;
 using Quorate.Nix.Traces;
 using Quorate.Trust;
 
@@ -16,6 +17,9 @@ public sealed record VerificationRequest(StorePath Target, OutputPaths Expected,
     /// paths that the derivations state.
     /// </summary>
     public TraceRegime Regime { get; init; } = TraceRegime.ContentAddressed;
+
+    /// <summary>The store of this machine. Of the synthetic regime, claims in JWS 3 may have to be asked for by what it has; null asks without.</summary>
+    public IStoreObjects? Realised { get; init; }
 
     public ExplorationLimits Exploration { get; init; } = new();
 

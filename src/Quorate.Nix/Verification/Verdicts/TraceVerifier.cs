@@ -1,7 +1,9 @@
 using System.Numerics;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Realisations;
+using Quorate.Nix.Synthetic;
 using Quorate.Nix.Traces;
+using Quorate.Trust;
 
 namespace Quorate.Nix.Verification;
 
@@ -27,6 +29,29 @@ public sealed class TraceVerifier(
         {
             return VerificationReport.Refused(request, refusal);
         }
+        var result = await JudgeAsync(closure, request, realised: null, progress, cancellationToken);
+        if (result.Verdict == Verdict.Accepted || request.Realised is null || request.Regime != TraceRegime.SyntheticContentAddressed)
+        {
+            return result;
+        }
+        // Reading all that was built costs more than anything else here, so it is done only where the claims that name each other are not enough.
+        var fixedOutputs = closure
+            .Derivations.Where(derivation => derivation.IsFixed)
+            .SelectMany(derivation => derivation.Derivation.Outputs)
+            .Select(output => output.Path!)
+            .ToHashSet();
+        using var realised = new RealisedViews(request.Realised, fixedOutputs);
+        return await JudgeAsync(closure, request, realised, progress, cancellationToken);
+    }
+
+    async Task<TraceVerification> JudgeAsync(
+        DerivationClosure closure,
+        VerificationRequest request,
+        RealisedViews? realised,
+        IProgress<(int Done, int Of)>? progress,
+        CancellationToken cancellationToken
+    )
+    {
         var exploration = await TraceExplorer.ExploreAsync(
             closure,
             request.Regime,
@@ -35,6 +60,7 @@ public sealed class TraceVerifier(
             entrySources ?? [],
             clock.GetUtcNow(),
             request.Exploration,
+            new OwnOutputs(request.Expected, realised),
             request.Parallel,
             progress,
             cancellationToken

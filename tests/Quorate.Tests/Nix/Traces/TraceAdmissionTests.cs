@@ -9,6 +9,12 @@ namespace Quorate.Tests.Nix.Traces;
 
 public sealed class TraceAdmissionTests
 {
+    static readonly Dictionary<string, StorePath> s_own = new(StringComparer.Ordinal)
+    {
+        ["out"] = StorePath.Parse(TraceSamples.OutPath),
+        ["dev"] = StorePath.Parse(TraceSamples.DevPath),
+    };
+
     public static TheoryData<TraceFormat> Formats => [TraceFormat.Jws2, TraceFormat.Jws3, TraceFormat.Bundle];
 
     [Theory]
@@ -25,10 +31,44 @@ public sealed class TraceAdmissionTests
     public void Admit_never_mixes_regimes(TraceFormat format)
     {
         var synthetic = TraceSamples.Sign(format, TraceSamples.Statement with { Regime = TraceRegime.SyntheticContentAddressed });
-        var question = TraceSamples.Question with { Regime = TraceRegime.SyntheticContentAddressed };
+        var question = TraceSamples.Question with
+        {
+            Regime = TraceRegime.SyntheticContentAddressed,
+            Own = format == TraceFormat.Bundle ? null : s_own,
+        };
         AssertFault(TraceFault.OtherRegime, TraceSamples.Admit(synthetic));
         Assert.Single(TraceSamples.Admit(synthetic, question).Claims);
         AssertFault(TraceFault.OtherRegime, TraceSamples.Admit(TraceSamples.Sign(format), question));
+    }
+
+    // Each profile has a hash of its own for the view of one build.
+    [Theory]
+    [InlineData(TraceFormat.Jws3)]
+    [InlineData(TraceFormat.Bundle)]
+    public void Admit_of_a_view_under_the_hash_of_the_other_profile_is_refused(TraceFormat format)
+    {
+        var synthetic = TraceSamples.Sign(format, TraceSamples.Statement with { Regime = TraceRegime.SyntheticContentAddressed });
+        var question = TraceSamples.Question with
+        {
+            Regime = TraceRegime.SyntheticContentAddressed,
+            Own = format == TraceFormat.Bundle ? s_own : null,
+        };
+        AssertFault(TraceFault.OtherRegime, TraceSamples.Admit(synthetic, question));
+    }
+
+    [Fact]
+    public void Admit_of_other_outputs_than_the_hash_names_is_refused()
+    {
+        var synthetic = TraceSamples.Statement with { Regime = TraceRegime.SyntheticContentAddressed };
+        var question = TraceSamples.Question with
+        {
+            Regime = TraceRegime.SyntheticContentAddressed,
+            Own = new Dictionary<string, StorePath>(s_own, StringComparer.Ordinal)
+            {
+                ["dev"] = StorePath.Parse("/nix/store/jwnbmck4w96d3z3rqyp1dw3p3ljpvza7-a-dev"),
+            },
+        };
+        AssertFault(TraceFault.UnusableOutput, TraceSamples.Admit(TraceSamples.Sign(TraceFormat.Jws3, synthetic), question));
     }
 
     [Theory]
