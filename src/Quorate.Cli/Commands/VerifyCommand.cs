@@ -110,7 +110,7 @@ static class VerifyCommand
                     regime == TraceRegime.SyntheticContentAddressed,
                     cancellationToken
                 );
-                using var sources = VerifySources.Open(parse.GetRequiredValue(source), host.Clock, cancellationToken);
+                using var sources = VerifySources.Open(parse.GetRequiredValue(source), model.WitnessesOf, host.Clock, cancellationToken);
                 foreach (var left in sources.LeftOut)
                 {
                     await host.Error.WriteLineAsync($"quorate: left out: {left}");

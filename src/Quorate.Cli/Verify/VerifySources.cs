@@ -1,4 +1,5 @@
 using Quorate.Nix.Traces;
+using Quorate.Nix.Verification;
 using Quorate.Sources.Traces;
 
 namespace Quorate.Cli.Verify;
@@ -29,14 +30,20 @@ sealed class VerifySources : IDisposable
     /// </param>
     /// <exception cref="CliException">One of them is nothing of the kind.</exception>
     /// <exception cref="IOException">A folder has no such log, or a damaged one; a file holds no traces.</exception>
-    public static VerifySources Open(IReadOnlyList<string> texts, TimeProvider clock, CancellationToken cancellationToken)
+    /// <param name="witnesses">By the ID of a log, whose cosignatures of it count; null for nobody's.</param>
+    public static VerifySources Open(
+        IReadOnlyList<string> texts,
+        Func<string, WitnessQuorum?> witnesses,
+        TimeProvider clock,
+        CancellationToken cancellationToken
+    )
     {
         var sources = new VerifySources();
         try
         {
             foreach (var text in texts)
             {
-                sources.Add(text, clock, cancellationToken);
+                sources.Add(text, witnesses, clock, cancellationToken);
             }
             return sources;
         }
@@ -49,11 +56,11 @@ sealed class VerifySources : IDisposable
 
     public void Dispose() => _open.ForEach(open => open.Dispose());
 
-    void Add(string text, TimeProvider clock, CancellationToken cancellationToken)
+    void Add(string text, Func<string, WitnessQuorum?> witnesses, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (text.StartsWith(LogPrefix, StringComparison.Ordinal))
         {
-            var logs = OfflineTraceLogs.Open(text[LogPrefix.Length..], cancellationToken);
+            var logs = OfflineTraceLogs.Open(text[LogPrefix.Length..], witnesses, clock.GetUtcNow(), cancellationToken);
             _open.Add(logs);
             _sources.AddRange(logs.Sources);
             return;

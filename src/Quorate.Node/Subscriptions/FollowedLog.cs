@@ -1,5 +1,6 @@
 using Quorate.Log;
 using Quorate.Log.Tiles;
+using Quorate.Log.Witnessing;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
 using Quorate.Node.Witness;
@@ -127,7 +128,7 @@ abstract class FollowedLog : IFollowedLog, IWatchedLog, IAsyncDisposable
     WitnessWatch? Watch(FollowSection section) =>
         section.Witnesses is null
             ? null
-            : new WitnessWatch(section, Path.Combine(_stateFolder, "witnessed", section.Identity!.Id.Text), Time);
+            : new WitnessWatch(section, Path.Combine(_stateFolder, CheckpointNotes.ListFolder, section.Identity!.Id.Text), Time);
 
     /// <summary>Never throws for foreign faults.</summary>
     protected abstract Task<PollOutcome> SyncAsync(CancellationToken cancellationToken);

@@ -29,7 +29,7 @@ sealed class WitnessWatch : IDisposable
     readonly string? _configuredOrigin;
     readonly HttpCheckpoints[] _remotes;
     readonly HttpWitness[] _witnesses;
-    readonly WitnessNotesFile _file;
+    readonly string _path;
     readonly TimeProvider _time;
     readonly Dictionary<NoteVerifierKey, Vouched> _vouched = [];
     string? _origin;
@@ -43,7 +43,7 @@ sealed class WitnessWatch : IDisposable
         _configuredOrigin = section.Origin;
         _remotes = [.. section.Remotes.Select(remote => new HttpCheckpoints(remote.OriginalString))];
         _witnesses = [.. _policy.Witnesses.Select(w => new HttpWitness(w.Name, w.Key, submission: null, w.Monitor))];
-        (_file, _time) = (new WitnessNotesFile(path), time);
+        (_path, _time) = (path, time);
     }
 
     /// <summary>What witnesses say; its <see cref="LogStanding.FreshAt"/> is for when the quorum vouches.</summary>
@@ -59,7 +59,7 @@ sealed class WitnessWatch : IDisposable
         var notes = new List<SignedNote>();
         if (!_isRestored)
         {
-            notes.AddRange(_file.Read());
+            notes.AddRange(CheckpointNotes.ReadList(_path));
             _isRestored = true;
         }
         notes.AddRange(await FetchAsync(_remotes.Select(r => (r.Remote, r.NewestAsync(_identity.Id, cancellationToken))), faults));
@@ -153,7 +153,7 @@ sealed class WitnessWatch : IDisposable
                 isNewest ? SignedNote.Create(note.Text.Span, [.. own]) : before!.Note
             );
         }
-        _file.Write(_vouched.Values.Select(v => v.Note));
+        CheckpointNotes.WriteList(_path, _vouched.Values.Select(v => v.Note));
     }
 
     bool IsNews(VerifiedNoteSignature cosignature, Checkpoint checkpoint) =>

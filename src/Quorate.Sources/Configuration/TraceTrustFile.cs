@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Quorate.Core;
 using Quorate.Core.Json;
 using Quorate.Crypto.Keys;
+using Quorate.Crypto.Notes;
 using Quorate.Log;
 using Quorate.Nix.Store;
 using Quorate.Nix.Verification;
@@ -18,7 +19,6 @@ namespace Quorate.Sources.Configuration;
 public static partial class TraceTrustFile
 {
     public const int MaxBytes = 1 << 20;
-    const int MaxWitnesses = 64;
 
     /// <param name="evaluate">Evaluates a Nix file to JSON; see <see cref="EvaluateAsync"/>.</param>
     /// <exception cref="FormatException">The file is not a usable model, with the reason.</exception>
@@ -108,13 +108,14 @@ public static partial class TraceTrustFile
         var keys = new Dictionary<string, TraceBuilderKeys>(StringComparer.Ordinal);
         var sources = new List<BuilderSource>();
         var rule = root?.RequireScalar("rule");
+        var witnesses = root?.Child("witnesses") is { } named ? Witnesses(named) : [];
         if (root?.Require("builders") is { } builders && Section.From(builders, errors) is { } section)
         {
             foreach (var entry in section.Map.Entries)
             {
                 if (section.Child(entry.Key.Text) is { } builder)
                 {
-                    keys[entry.Key.Text] = Builder(builder, entry.Key.Text, sources);
+                    keys[entry.Key.Text] = Builder(builder, entry.Key.Text, witnesses, sources);
                 }
             }
         }
@@ -149,14 +150,14 @@ public static partial class TraceTrustFile
         return errors.IsEmpty && trust is not null ? trust : throw errors.ToException();
     }
 
-    static TraceBuilderKeys Builder(Section section, string name, List<BuilderSource> sources)
+    static TraceBuilderKeys Builder(Section section, string name, Dictionary<string, NoteVerifierKey> named, List<BuilderSource> sources)
     {
         const string KeyForm = "a public key: name:base64 of 32 bytes";
         var claim = section.ListOf<NixCachePublicKey>("keys", TryKey, KeyForm);
         var legacy = section.ListOf<NixCachePublicKey>("legacy_keys", TryKey, KeyForm);
         var nix = section.ListOf<NixCachePublicKey>("nix_keys", TryKey, KeyForm);
         var log = section.Value<LogId?>("log", null, TryLog, "a log ID: 64 hexadecimal digits")?.ToString();
-        var witnesses = section.Value("witnesses", 0, TryWitnesses, $"a number up to {MaxWitnesses}");
+        var witnesses = section.Child("witnesses") is { } policy ? Quorum(policy, named) : null;
         section.Finish();
         if (claim.Count + nix.Count + legacy.Count == 0)
         {
@@ -165,8 +166,16 @@ public static partial class TraceTrustFile
                 "give 'keys' (or 'nix_keys', with which the builder's Nix signs, or 'legacy_keys' for a binary cache whose own choice of inputs you believe)"
             );
         }
-        sources.Add(new BuilderSource(name, name, log, log is null ? ClaimOrigin.SignedCache : ClaimOrigin.LoggedBuilt, witnesses));
-        return new TraceBuilderKeys(claim, legacy) { LogId = log, NixKeys = nix };
+        sources.Add(
+            new BuilderSource(
+                name,
+                name,
+                log,
+                log is null ? ClaimOrigin.SignedCache : ClaimOrigin.LoggedBuilt,
+                witnesses?.Witnesses.Count ?? 0
+            )
+        );
+        return new TraceBuilderKeys(claim, legacy) { LogId = log, Witnesses = witnesses, NixKeys = nix };
     }
 
     static bool TryKey(string text, out NixCachePublicKey key) => NixCachePublicKey.TryParse(text, out key!);
@@ -175,12 +184,6 @@ public static partial class TraceTrustFile
     {
         log = LogId.TryParse(text, out var parsed) ? parsed : null;
         return log is not null;
-    }
-
-    static bool TryWitnesses(string text, out int count)
-    {
-        count = 0;
-        return text.Length is 1 or 2 && text.All(char.IsAsciiDigit) && text[0] != '0' && (count = int.Parse(text)) <= MaxWitnesses;
     }
 
     static TraceTrust Named(string path, Func<TraceTrust> parse)

@@ -12,8 +12,11 @@ namespace Quorate.Sources.Traces;
 /// The claims in a log of protocol <c>nix-trace</c> that is at hand whole, a published one or a mirror. The map under the newest verified head proves which entries the
 /// key has, and that there are no others; the view checks proof and values before it gives them. Thread-safe, as the view is.
 /// </summary>
+/// <param name="standing">What is known of an entry's place beside its index; null where only that is.</param>
 /// <param name="claimKeys">The keys that sign the builder's claims: what others signed, or is about another input, is left out and told. Null gives all entries.</param>
-public sealed class LogTraceSource(ILogView log, string name, TraceKeys? claimKeys) : ITraceSource, ITraceStandings
+public sealed class LogTraceSource(ILogView log, string name, TraceKeys? claimKeys, Func<ulong, LogStanding>? standing = null)
+    : ITraceSource,
+        ITraceStandings
 {
     const int Attempts = 4;
 
@@ -39,11 +42,11 @@ public sealed class LogTraceSource(ILogView log, string name, TraceKeys? claimKe
         }
     }
 
-    /// <summary>The first entry that holds these bytes. When it was first seen, and by which witnesses, a log that is read offline does not tell.</summary>
+    /// <summary>Of the first entry that holds these bytes.</summary>
     public LogStanding? StandingOf(ReadOnlySpan<byte> raw) =>
-        _places.TryGetValue(Sha256Digest.HashData(raw), out var index)
-            ? new LogStanding(log.Identity.Id.ToString(), index, FirstSeen: null, Witnesses: 0, FreshAt: null)
-            : null;
+        !_places.TryGetValue(Sha256Digest.HashData(raw), out var index) ? null
+        : standing is not null ? standing(index)
+        : new LogStanding(log.Identity.Id.ToString(), index, FirstSeen: null, Witnesses: 0, FreshAt: null);
 
     MapAnswer? Answer(byte[] key)
     {

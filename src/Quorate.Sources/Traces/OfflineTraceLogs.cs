@@ -1,6 +1,7 @@
 using Quorate.Core;
 using Quorate.Log.Checking;
 using Quorate.Nix.Traces;
+using Quorate.Nix.Verification;
 
 namespace Quorate.Sources.Traces;
 
@@ -19,17 +20,28 @@ public sealed class OfflineTraceLogs : IDisposable
     /// <summary>One for each log of protocol <c>nix-trace</c>, in the order of their IDs. Nothing is left out: whose claims count is the trust model's to say.</summary>
     public IReadOnlyList<ITraceSource> Sources { get; private set; } = [];
 
+    /// <param name="witnesses">By the ID of a log, whose cosignatures of it count; null for nobody's.</param>
     /// <exception cref="IOException">There is no such log, or it is damaged.</exception>
-    public static OfflineTraceLogs Open(string path, CancellationToken cancellationToken)
+    public static OfflineTraceLogs Open(
+        string path,
+        Func<string, WitnessQuorum?> witnesses,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
         var logs = new OfflineTraceLogs();
         try
         {
+            var sources = new List<ITraceSource>();
             foreach (var folder in Folders(path))
             {
-                logs._logs.Add(OfflineLog.Open(folder, cancellationToken));
+                var log = OfflineLog.Open(folder, cancellationToken);
+                logs._logs.Add(log);
+                var id = log.Identity.Id.ToString();
+                var standing = OfflineLogStanding.Read(log, folder, witnesses(id), now);
+                sources.Add(new LogTraceSource(log, $"log {id}", claimKeys: null, standing.Of));
             }
-            logs.Sources = [.. logs._logs.Select(log => new LogTraceSource(log, $"log {log.Identity.Id}", claimKeys: null))];
+            logs.Sources = sources;
             return logs._logs.Count > 0 ? logs : throw new IOException($"{path}: there is no log of protocol {Protocol.NixTrace}");
         }
         catch

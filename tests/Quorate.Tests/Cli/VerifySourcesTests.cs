@@ -43,7 +43,7 @@ public sealed class VerifySourcesTests : IDisposable
         var claim = TraceSamples.Sign(TraceFormat.Bundle);
         var file = Path.Combine(_fixture.Root, "claims.jsonl");
         await File.WriteAllTextAsync(file, Encoding.ASCII.GetString(claim) + "\n{}\n", TestContext.Current.CancellationToken);
-        using var sources = VerifySources.Open(["bundle:" + file], TimeProvider.System, TestContext.Current.CancellationToken);
+        using var sources = VerifySources.Open(["bundle:" + file], _ => null, TimeProvider.System, TestContext.Current.CancellationToken);
 
         var found = await Assert.Single(sources.Sources).FindAsync(TraceSamples.Input, TestContext.Current.CancellationToken);
 
@@ -56,10 +56,10 @@ public sealed class VerifySourcesTests : IDisposable
     public void Folder_without_a_log_and_text_that_is_no_place_are_refused()
     {
         Assert.Throws<IOException>(() =>
-            VerifySources.Open(["log:" + _fixture.Root], TimeProvider.System, TestContext.Current.CancellationToken)
+            VerifySources.Open(["log:" + _fixture.Root], _ => null, TimeProvider.System, TestContext.Current.CancellationToken)
         );
         Assert.Throws<CliException>(() =>
-            VerifySources.Open(["ftp://x"], TimeProvider.System, TestContext.Current.CancellationToken)
+            VerifySources.Open(["ftp://x"], _ => null, TimeProvider.System, TestContext.Current.CancellationToken)
         );
     }
 }

@@ -96,13 +96,16 @@ sealed class TraceLookups(TraceTrust trust, IReadOnlyList<ITraceSource> sources,
             .ToList();
         // All conditions must hold for one sighting: a log that is witnessed and another that is fresh are not one that is both.
         var counts = builder.Conditions.Count == 0 || own.Exists(s => builder.Conditions.All(c => s.Meets(c, claim.Built, now)));
+        var unknown = own.SelectMany(s => builder.Conditions.Select(s.Unknown)).FirstOrDefault(reason => reason is not null);
         return new ExploredClaim(
             builder,
             OutputPaths.Of(claim.Outputs.Select(output => KeyValuePair.Create(output.Name, output.Path.ToString()))),
             claim.Outputs,
             claim.Built,
             [.. own.Select(sighting => sighting.Source).Distinct(StringComparer.Ordinal)],
-            counts ? null : builder.Unmet
+            counts ? null
+                : unknown is null ? builder.Unmet
+                : $"{builder.Unmet} ({unknown})"
         );
     }
 }

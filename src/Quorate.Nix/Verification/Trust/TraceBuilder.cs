@@ -12,6 +12,9 @@ public sealed record TraceBuilderKeys(IReadOnlyList<NixCachePublicKey> ClaimKeys
     /// <summary>The ID of the builder's log; null when it has none, or none is named. Only this log's standing counts for conditions.</summary>
     public string? LogId { get; init; }
 
+    /// <summary>Who vouches for when that log was seen; null when nobody does.</summary>
+    public WitnessQuorum? Witnesses { get; init; }
+
     /// <summary>
     /// Keys with which the builder's own Nix signs what it built. Nix does not say so in what it signs; that nothing else is signed with them is the word of whoever wrote the model.
     /// </summary>

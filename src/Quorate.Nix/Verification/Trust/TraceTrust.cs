@@ -40,6 +40,9 @@ public sealed class TraceTrust
 
     public bool TryBuilder(Ed25519PublicKey key, [NotNullWhen(true)] out TraceBuilder? builder) => _byKey.TryGetValue(key, out builder);
 
+    /// <summary>The witnesses that the model names for a log; null when it names none.</summary>
+    public WitnessQuorum? WitnessesOf(string logId) => Builders.FirstOrDefault(builder => builder.Keys.LogId == logId)?.Keys.Witnesses;
+
     /// <summary>Names of the builders in a set, in the order of the rule.</summary>
     public IReadOnlyList<string> Names(ulong set) => [.. Builders.Where(b => (b.Set & set) != 0).Select(b => b.Name)];
 

@@ -4,6 +4,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Quorate.Core;
 using Quorate.Crypto.Keys;
+using Quorate.Crypto.Notes;
 using Quorate.Nix.Verification;
 using Quorate.Sources.Configuration;
 using Quorate.Trust.Rules;
@@ -144,6 +145,35 @@ public sealed partial class TraceTrustTests : IDisposable
         Assert.Contains("the same public key", e.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Parse_of_rules_names_who_vouches_for_a_builders_log()
+    {
+        var trust = Witnessed("alice where witnessed(2)", "{ require: 1, of: [w0, w1] }");
+        var quorum = trust.WitnessesOf(new string('0', 63) + "1");
+        Assert.Equal((1, 2), (quorum?.Required, quorum?.Witnesses.Count));
+        Assert.Null(trust.WitnessesOf(new string('0', 64)));
+    }
+
+    [Theory]
+    [InlineData("alice where witnessed(3)", "{ require: 1, of: [w0, w1] }", "witnesses")]
+    [InlineData("alice", "{ require: 3, of: [w0, w1] }", "a number from 1 to 2")]
+    [InlineData("alice", "{ require: 0, of: [w0, w1] }", "a number from 1 to 2")]
+    [InlineData("alice", "{ require: 1, of: [w0, w0] }", "named twice")]
+    [InlineData("alice", "{ require: 1, of: [w9] }", "unknown witness")]
+    [InlineData("alice", "{ require: 1, of: [] }", "no witnesses")]
+    [InlineData("alice", "{ of: [w0] }", "'require' is missing")]
+    [InlineData("alice", "2", "mapping")]
+    public void Parse_of_wrong_witnesses_says_what_is_wrong(string rule, string witnesses, string problem) =>
+        Assert.Contains(problem, Assert.Throws<ConfigurationException>(() => Witnessed(rule, witnesses)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Parse_of_one_witness_key_under_two_names_is_refused() =>
+        Assert.Contains(
+            "count twice",
+            Assert.Throws<ConfigurationException>(() => Witnessed("alice", "{ require: 1, of: [w0] }", second: "w0")).Message,
+            StringComparison.Ordinal
+        );
+
     [Theory]
     [InlineData("""{"key":"k:x"}""", TraceTrustFile.Kind.Json)]
     [InlineData("""{"rule":"a","builders":{}}""", TraceTrustFile.Kind.Rules)]
@@ -186,6 +216,27 @@ public sealed partial class TraceTrustTests : IDisposable
         Assert.False(Meets(new VoteCondition.Fresh(TimeSpan.FromMinutes(59)), "own"));
         Assert.True(Meets(new VoteCondition.Built(), null, built: true));
         Assert.False(Meets(new VoteCondition.Built(), "own", built: null));
+    }
+
+    /// <summary>Witnesses <c>w0</c> and <c>w1</c>, and a builder with a log.</summary>
+    /// <param name="second">The name of the second one's key.</param>
+    TraceTrust Witnessed(string rule, string witnesses, string second = "w1")
+    {
+        string Key(string name) => NoteVerifierKey.Cosignature($"{name}.example", _keys[name == "w0" ? 0 : 1].PublicKey.Key).ToString();
+        return TraceTrustFile.Parse(
+            $"""
+            rule: "{rule}"
+            witnesses:
+              w0: {"{"} key: "{Key("w0")}" {"}"}
+              w1: {"{"} key: "{Key(second)}" {"}"}
+            builders:
+              alice:
+                keys: ["{_keys[2].PublicKey}"]
+                log: "{new string('0', 63)}1"
+                witnesses: {witnesses}
+            """,
+            "trust.yaml"
+        );
     }
 
     TraceTrust Rules(string rule, params (string Name, string Kind, int[] Keys)[] builders) =>

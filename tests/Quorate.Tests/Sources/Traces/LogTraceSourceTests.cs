@@ -89,7 +89,7 @@ public sealed class LogTraceSourceTests : IDisposable
 
         foreach (var path in new[] { state, folder, _fixture.Folder })
         {
-            using var offline = OfflineTraceLogs.Open(path, TestContext.Current.CancellationToken);
+            using var offline = OfflineTraceLogs.Open(path, _ => null, DateTimeOffset.UnixEpoch, TestContext.Current.CancellationToken);
             var source = Assert.Single(offline.Sources);
             Assert.Equal([Claim(1), Claim(2)], (await FoundAsync(source)).Claims);
             Assert.Same(TraceLookup.Absent, await source.FindAsync(s_other, TestContext.Current.CancellationToken));
@@ -100,7 +100,9 @@ public sealed class LogTraceSourceTests : IDisposable
     [Fact]
     public void Open_of_a_folder_without_such_a_log_is_refused()
     {
-        Assert.Throws<IOException>(() => OfflineTraceLogs.Open(_fixture.Root, TestContext.Current.CancellationToken));
+        Assert.Throws<IOException>(() =>
+            OfflineTraceLogs.Open(_fixture.Root, _ => null, DateTimeOffset.UnixEpoch, TestContext.Current.CancellationToken)
+        );
     }
 
     [Fact]
@@ -114,6 +116,8 @@ public sealed class LogTraceSourceTests : IDisposable
         var bytes = await File.ReadAllBytesAsync(segment, TestContext.Current.CancellationToken);
         bytes[bytes.Length - 100] ^= 1;
         await File.WriteAllBytesAsync(segment, bytes, TestContext.Current.CancellationToken);
-        Assert.ThrowsAny<IOException>(() => OfflineTraceLogs.Open(_fixture.Folder, TestContext.Current.CancellationToken));
+        Assert.ThrowsAny<IOException>(() =>
+            OfflineTraceLogs.Open(_fixture.Folder, _ => null, DateTimeOffset.UnixEpoch, TestContext.Current.CancellationToken)
+        );
     }
 }
