@@ -51,6 +51,8 @@ public static class FuzzTargets
         new TraceObjectTarget(),
         new SignedTraceTarget(),
         new LooseTracesTarget(),
+        new TrustedRootTarget(),
+        new LogEntryTarget(),
         new NixCacheInfoTarget(),
         new NarTarget(),
         new GitHashTarget(),

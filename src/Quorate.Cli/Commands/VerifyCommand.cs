@@ -6,6 +6,7 @@ using Quorate.Nix.Realisations;
 using Quorate.Nix.Store;
 using Quorate.Nix.Synthetic;
 using Quorate.Nix.Traces;
+using Quorate.Nix.Transparency;
 using Quorate.Nix.Verification;
 using Quorate.Sources.Configuration;
 using Quorate.Trust;
@@ -53,6 +54,15 @@ static class VerifyCommand
         {
             Description = "Verify the content-addressed view of input-addressed builds; a TARGET that is no .drv is compared with it",
         };
+        var requireLog = new Option<bool>("--require-log")
+        {
+            Description = "Count only bundles that prove that a transparency log has them (Rekor v2)",
+        };
+        var trustedRoot = new Option<string?>("--trusted-root")
+        {
+            Description = "The logs that --require-log believes: Sigstore's trusted root, as JSON",
+            HelpName = "FILE",
+        };
         var checkStore = new Option<bool>("--check-store") { Description = "Compare the bytes of verified paths that are on this machine" };
         var graph = new Option<string?>("--graph") { Description = "Draw the verified graph", HelpName = "FILE.svg|FILE.html" };
         var sbom = new Option<string?>("--sbom") { Description = "Write the verified graph as CycloneDX 1.6", HelpName = "FILE" };
@@ -73,6 +83,8 @@ static class VerifyCommand
             drvs,
             mode,
             inputAddressed,
+            requireLog,
+            trustedRoot,
             checkStore,
             graph,
             sbom,
@@ -95,6 +107,7 @@ static class VerifyCommand
             {
                 var reports = new VerifyReports(parse.GetValue(graph), parse.GetValue(sbom), parse.GetValue(vsa), parse.GetValue(vsaKey));
                 reports.Check();
+                var log = RequiredLog(parse.GetValue(requireLog), parse.GetValue(trustedRoot));
                 var trustFile = parse.GetRequiredValue(trust);
                 var model = await TraceTrustFile.ReadAsync(trustFile, (path, token) => EvaluateAsync(host, path, token), cancellationToken);
                 var directory = parse.GetValue(drvs) ?? DerivationsOf(parse.GetValue(store) ?? host.Variable("NIX_REMOTE"));
@@ -126,6 +139,7 @@ static class VerifyCommand
                     {
                         Mode = Mode(parse.GetRequiredValue(mode)),
                         Regime = regime,
+                        RequiredLog = log,
                         // Only asked where it may help, and only where there is a Nix to ask.
                         Realised =
                             regime == TraceRegime.SyntheticContentAddressed && NixCommands.HasNix(host, parse.GetValue(nixStore))
@@ -245,6 +259,21 @@ static class VerifyCommand
 
     /// <summary>A store that lies elsewhere than its paths say has its derivations there; null for the others.</summary>
     static string? DerivationsOf(string? store) => store is ['/', ..] ? store.TrimEnd('/') + StorePath.DefaultStoreDir : null;
+
+    static RequiredLog? RequiredLog(bool isRequired, string? trustedRoot)
+    {
+        if (isRequired != trustedRoot is not null)
+        {
+            throw new CliException("--require-log and --trusted-root belong together");
+        }
+        if (trustedRoot is null)
+        {
+            return null;
+        }
+        return TrustedRoot.TryParse(SmallFile.Read(trustedRoot, TrustedRoot.MaxBytes), out var root, out var problem)
+            ? new RequiredLog(root)
+            : throw new CliException($"{trustedRoot}: {problem}");
+    }
 
     static HashSet<StorePath> FixedOutputs(TraceVerification result) =>
         [

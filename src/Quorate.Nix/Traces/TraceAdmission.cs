@@ -5,7 +5,8 @@ namespace Quorate.Nix.Traces;
 /// covers must be about exactly what was asked. An element that fails is left out and counted. Stateless but for the keys, so it may be
 /// used by any number of threads.
 /// </summary>
-public sealed class TraceAdmission(TraceKeys keys)
+/// <param name="required">Where every claim must provably be logged; null asks for no proof.</param>
+public sealed class TraceAdmission(TraceKeys keys, RequiredLog? required = null)
 {
     public void Admit(TraceObject traces, TraceQuestion question, TraceFindings findings)
     {
@@ -60,7 +61,7 @@ public sealed class TraceAdmission(TraceKeys keys)
         {
             return new TraceRefusal(TraceFault.CriticalFeature, "signed with critical features that are not known here");
         }
-        refusal = Outputs(reading.Outputs, question, out var outputs);
+        refusal = Outputs(reading.Outputs, question, out var outputs) ?? required?.Check(element, reading.Signer);
         claim = refusal is null
             ? new TraceClaim(
                 reading.Signer,

@@ -35,6 +35,12 @@ public enum TraceFault
 
     /// <summary>Signed by Nix with a builder's key, but not for every output: which outputs belong together, nobody said.</summary>
     IncompleteOutputs,
+
+    /// <summary>Sound, but a log's proof is required and it carries none.</summary>
+    NotLogged,
+
+    /// <summary>Sound, but a log's proof is required and none that it carries is good.</summary>
+    BadLogProof,
 }
 
 /// <summary>Why one element was left out, with a sentence for people.</summary>

@@ -163,8 +163,28 @@ public sealed class VerifyCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Claims_without_a_logs_proof_count_for_nothing_where_one_is_required()
+    {
+        // The key of Sigstore's public log; none of these claims is in it.
+        await File.WriteAllTextAsync(
+            In("root.json"),
+            """
+            {"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[{"baseUrl":"https://log2025-1.rekor.sigstore.dev","hashAlgorithm":"SHA2_256","publicKey":{"rawBytes":"MCowBQYDK2VwAyEAt8rlp1knGwjfbcXAYPYAkn0XiLz1x8O4t0YkEhie244=","keyDetails":"PKIX_ED25519"},"logId":{"keyId":"zxGZFVvd0FEmjR8WrFwMdcAJ9vtaY/QXf44Y1wUeP6A="}}]}
+            """,
+            TestContext.Current.CancellationToken
+        );
+        var result = await VerifyAsync("trust.yaml", "--require-log", "--trusted-root", In("root.json"), "--json");
+        Assert.Equal(2, result.Code);
+        using var json = JsonDocument.Parse(result.Output);
+        Assert.True(json.RootElement.GetProperty("refused").GetProperty("NotLogged").GetInt32() > 0);
+    }
+
+    [Fact]
     public async Task Wrong_usage_is_exit_status_1()
     {
+        Assert.Equal(1, (await VerifyAsync("trust.yaml", "--require-log")).Code);
+        Assert.Equal(1, (await VerifyAsync("trust.yaml", "--trusted-root", In("trust.yaml"))).Code);
+        Assert.Equal(1, (await VerifyAsync("trust.yaml", "--require-log", "--trusted-root", In("trust.yaml"))).Code);
         Assert.Equal(1, (await VerifyAsync("trust.yaml", "--expect", "out=nowhere")).Code);
         Assert.Equal(1, (await VerifyAsync("trust.yaml", "--vsa", In("vsa.json"))).Code);
         Assert.Equal(1, (await BuiltProgram.QuorateAsync("nix", "verify", Hello)).Code);

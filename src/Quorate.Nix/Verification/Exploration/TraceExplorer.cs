@@ -60,6 +60,7 @@ public sealed partial class TraceExplorer
     }
 
     /// <param name="own">What the derivations themselves may have been built to, as far as somebody other than a claim suggests it.</param>
+    /// <param name="required">Where claims must provably be logged to count.</param>
     /// <param name="parallel">Derivations that are worked on at once: as many as cores for local sources, more where answers come from afar.</param>
     public static async Task<TraceExploration> ExploreAsync(
         DerivationClosure closure,
@@ -68,6 +69,7 @@ public sealed partial class TraceExplorer
         IReadOnlyList<ITraceSource> sources,
         IReadOnlyList<INixEntrySource> entrySources,
         DateTimeOffset now,
+        RequiredLog? required,
         ExplorationLimits limits,
         OwnOutputs own,
         int parallel,
@@ -76,10 +78,10 @@ public sealed partial class TraceExplorer
     )
     {
         var refused = new RefusalCounts(sources);
-        var lookups = new TraceLookups(trust, sources, now, refused);
-        // Nix signs what it built under the names of the builds themselves, never of a view of them.
+        var lookups = new TraceLookups(trust, sources, now, required, refused);
+        // Nix signs what it built under the names of the builds themselves, never of a view of them, and nothing of it is in a log.
         var entries =
-            trust.UsesNixSignatures && regime == TraceRegime.ContentAddressed && entrySources.Count > 0
+            trust.UsesNixSignatures && required is null && regime == TraceRegime.ContentAddressed && entrySources.Count > 0
                 ? new NixEntryLookups(trust, entrySources, now, refused)
                 : null;
         var unresolved = entries is not null && trust.UsesLegacyKeys ? UnresolvedHashes.Of(closure) : null;

@@ -11,9 +11,15 @@ sealed record TraceAnswer(IReadOnlyList<ExploredClaim> Claims, IReadOnlyList<Tra
 /// <summary>
 /// Asks every source for a resolved derivation once, verifies what comes back, and applies the conditions of the model to each claim. Thread-safe.
 /// </summary>
-sealed class TraceLookups(TraceTrust trust, IReadOnlyList<ITraceSource> sources, DateTimeOffset now, RefusalCounts refused)
+sealed class TraceLookups(
+    TraceTrust trust,
+    IReadOnlyList<ITraceSource> sources,
+    DateTimeOffset now,
+    RequiredLog? required,
+    RefusalCounts refused
+)
 {
-    readonly TraceAdmission _admission = new(new TraceKeys(trust.ClaimKeys));
+    readonly TraceAdmission _admission = new(new TraceKeys(trust.ClaimKeys), required);
     readonly ConcurrentDictionary<ResolvedInputHash, Task<TraceAnswer>> _asked = new();
     int _count;
 

@@ -21,6 +21,9 @@ public sealed record VerificationRequest(StorePath Target, OutputPaths Expected,
     /// <summary>The store of this machine. Of the synthetic regime, claims in JWS 3 may have to be asked for by what it has; null asks without.</summary>
     public IStoreObjects? Realised { get; init; }
 
+    /// <summary>Where every claim must provably be logged to count; null asks for no proof.</summary>
+    public RequiredLog? RequiredLog { get; init; }
+
     public ExplorationLimits Exploration { get; init; } = new();
 
     public SearchLimits Search { get; init; } = new();

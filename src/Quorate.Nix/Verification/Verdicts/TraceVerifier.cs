@@ -59,6 +59,7 @@ public sealed class TraceVerifier(
             sources,
             entrySources ?? [],
             clock.GetUtcNow(),
+            request.RequiredLog,
             request.Exploration,
             new OwnOutputs(request.Expected, realised),
             request.Parallel,
