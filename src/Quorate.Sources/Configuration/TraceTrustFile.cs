@@ -175,7 +175,12 @@ public static partial class TraceTrustFile
                 witnesses?.Witnesses.Count ?? 0
             )
         );
-        return new TraceBuilderKeys(claim, legacy) { LogId = log, Witnesses = witnesses, NixKeys = nix };
+        return new TraceBuilderKeys(claim, legacy)
+        {
+            LogId = log,
+            Witnesses = witnesses,
+            NixKeys = nix,
+        };
     }
 
     static bool TryKey(string text, out NixCachePublicKey key) => NixCachePublicKey.TryParse(text, out key!);

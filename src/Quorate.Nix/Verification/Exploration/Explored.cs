@@ -4,7 +4,7 @@ using Quorate.Nix.Traces;
 namespace Quorate.Nix.Verification;
 
 /// <summary>Who says a claim, and of what.</summary>
-public enum ClaimForm
+public enum EvidenceForm
 {
     /// <summary>A builder, of what it built, all outputs together: a trace.</summary>
     Trace,
@@ -31,12 +31,12 @@ public sealed record ExploredClaim(
     string? Discounted
 )
 {
-    public ClaimForm Form { get; init; } = ClaimForm.Trace;
+    public EvidenceForm Form { get; init; } = EvidenceForm.Trace;
 
-    public bool IsLegacy => Form is ClaimForm.Legacy or ClaimForm.LegacyResolved;
+    public bool IsLegacy => Form is EvidenceForm.Legacy or EvidenceForm.LegacyResolved;
 
     /// <summary>False for several outputs that were signed one by one, and may stem from different builds.</summary>
-    public bool IsAtomic => Form == ClaimForm.Trace || Outputs.Count == 1;
+    public bool IsAtomic => Form == EvidenceForm.Trace || Outputs.Count == 1;
 }
 
 /// <summary>A resolution of a position, with what was found about it.</summary>

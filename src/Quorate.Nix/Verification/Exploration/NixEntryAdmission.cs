@@ -25,7 +25,7 @@ sealed class NixEntryAdmission(TraceTrust trust, DateTimeOffset now)
     /// <param name="findings">Takes what is refused.</param>
     public IReadOnlyList<ExploredClaim> Admit(NixEntryQuestion question, IEnumerable<NixEntrySet> sets, TraceFindings findings)
     {
-        var claims = new Dictionary<(TraceBuilder, OutputPaths, ClaimForm), ExploredClaim>();
+        var claims = new Dictionary<(TraceBuilder, OutputPaths, EvidenceForm), ExploredClaim>();
         foreach (var set in sets)
         {
             foreach (var claim in Admit(question, set, findings))
@@ -131,9 +131,9 @@ sealed class NixEntryAdmission(TraceTrust trust, DateTimeOffset now)
         )
         {
             Form =
-                !voter.IsLegacy ? ClaimForm.Nix
-                : question.Resolved is null ? ClaimForm.Legacy
-                : ClaimForm.LegacyResolved,
+                !voter.IsLegacy ? EvidenceForm.Nix
+                : question.Resolved is null ? EvidenceForm.Legacy
+                : EvidenceForm.LegacyResolved,
         };
     }
 }

@@ -22,12 +22,12 @@ public static class VerificationJson
             _ => "coalition",
         };
 
-    public static string Word(ClaimForm form) =>
+    public static string Word(EvidenceForm form) =>
         form switch
         {
-            ClaimForm.Nix => "nix",
-            ClaimForm.LegacyResolved => "legacy-resolved",
-            ClaimForm.Legacy => "legacy",
+            EvidenceForm.Nix => "nix",
+            EvidenceForm.LegacyResolved => "legacy-resolved",
+            EvidenceForm.Legacy => "legacy",
             _ => "trace",
         };
 

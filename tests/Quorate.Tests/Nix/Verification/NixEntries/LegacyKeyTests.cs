@@ -32,7 +32,7 @@ public sealed class LegacyKeyTests : IDisposable
         Assert.Null(position.Resolved);
         Assert.True(position.RestsOnLegacy);
         Assert.Equal(["cache"], position.Signers);
-        Assert.Equal(ClaimForm.Legacy, Assert.Single(position.Claims).Form);
+        Assert.Equal(EvidenceForm.Legacy, Assert.Single(position.Claims).Form);
         Assert.Equal([EntryScene.Target], result.Legacy);
     }
 
@@ -99,7 +99,7 @@ public sealed class LegacyKeyTests : IDisposable
         var result = await _scene.VerifyAsync(Rule, _entries);
         Assert.Equal(Verdict.Accepted, result.Verdict);
         Assert.Equal([EntryScene.Target], result.Legacy);
-        Assert.Equal(ClaimForm.LegacyResolved, Assert.Single(result.Positions[0].Claims).Form);
+        Assert.Equal(EvidenceForm.LegacyResolved, Assert.Single(result.Positions[0].Claims).Form);
         Assert.False(result.Positions[1].RestsOnLegacy);
     }
 

@@ -33,7 +33,7 @@ public sealed class NixKeyTests : IDisposable
         Assert.Equal(Verdict.Accepted, result.Verdict);
         Assert.Empty(result.Legacy);
         Assert.All(result.Positions, position => Assert.Equal(["amy", "ben"], position.Signers));
-        Assert.All(result.Positions.SelectMany(position => position.Claims), claim => Assert.Equal(ClaimForm.Nix, claim.Form));
+        Assert.All(result.Positions.SelectMany(position => position.Claims), claim => Assert.Equal(EvidenceForm.Nix, claim.Form));
     }
 
     [Fact]
