@@ -36,6 +36,8 @@ public static class FuzzTargets
         new AuditStateTarget(),
         new StorePathTarget(),
         new NarHashTarget(),
+        new NixVersionTarget(),
+        new CacheNameTarget(),
         new NixClaimTarget(),
         new NarInfoTarget(),
         new NixSettingsTarget(),

@@ -1,6 +1,7 @@
 using System.Text;
 using Quorate.Nix;
 using Quorate.Nix.Doctor;
+using Quorate.Nix.Store;
 
 namespace Quorate.Fuzz.Targets;
 
@@ -127,5 +128,40 @@ sealed class NixSettingsTarget : IFuzzTarget
         var gate = new Uri("http://127.0.0.1:8098");
         NixDoctor.Examine(NixSettings.ParseFile(text, _ => null), gate, gateKey: null);
         NixDoctor.Examine(NixSettings.ParseShown(text), gate, gateKey: null);
+    }
+}
+
+sealed class NixVersionTarget : IFuzzTarget
+{
+    public string Name => "nix-version";
+
+    public IEnumerable<byte[]> Seeds =>
+        ["nix-store (Nix) 2.34.8\n"u8.ToArray(), "nix-store (Lix, like Nix) 2.91.1\nSystem type: x86_64-linux\n"u8.ToArray()];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        if (NixVersion.TryParse(Encoding.Latin1.GetString(input), out var version))
+        {
+            FuzzException.ThrowUnless(
+                NixVersion.TryParse($"({version.Flavor}){version.Version}", out var again) && again == version,
+                "a version that was read does not read back"
+            );
+        }
+    }
+}
+
+sealed class CacheNameTarget : IFuzzTarget
+{
+    public string Name => "nix-cache-name";
+
+    public IEnumerable<byte[]> Seeds => ["w3zngkrag7vnm7v1q8vnqb71q6a1w8gn.narinfo"u8.ToArray()];
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        var text = Encoding.Latin1.GetString(input);
+        if (BinaryCacheNames.TryNarInfo(text, out var hashPart))
+        {
+            FuzzException.ThrowUnless(BinaryCacheNames.NarInfo(hashPart) == text, "the name of a narinfo does not read back");
+        }
     }
 }

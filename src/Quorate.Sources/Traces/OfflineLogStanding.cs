@@ -15,13 +15,16 @@ sealed class OfflineLogStanding
     /// <summary>In a state directory, mirrors are below this, and what witnesses say of them beside it.</summary>
     const string Mirrors = "mirrors";
 
+    /// <summary>By how much a witness's clock may be ahead of ours and still say what is fresh. A file has no first sight by which a wrong one could be held.</summary>
+    static readonly TimeSpan s_ahead = TimeSpan.FromMinutes(5);
+
     readonly OfflineLog _log;
     readonly WitnessQuorum? _quorum;
     readonly DateTimeOffset _now;
     readonly bool _isMirror;
 
     // The trees of this log that a witness cosigned.
-    readonly List<(NoteVerifierKey Witness, ulong Size, DateTimeOffset At)> _witnessed = [];
+    readonly List<(NoteVerifierKey Witness, ulong Size, DateTimeOffset At, bool IsAhead)> _witnessed = [];
 
     OfflineLogStanding(OfflineLog log, WitnessQuorum? quorum, bool isMirror, DateTimeOffset now) =>
         (_log, _quorum, _isMirror, _now) = (log, quorum, isMirror, now);
@@ -59,7 +62,10 @@ sealed class OfflineLogStanding
 
     /// <summary>By the witnesses alone where the model names any; else when the mirror last got a head that was new to it.</summary>
     DateTimeOffset? FreshAt() =>
-        _quorum is not null ? _quorum.Until(_witnessed.GroupBy(tree => tree.Witness).Select(trees => trees.Max(tree => tree.At)))
+        _quorum is not null
+            ? _quorum.Until(
+                _witnessed.Where(tree => !tree.IsAhead).GroupBy(tree => tree.Witness).Select(trees => trees.Max(tree => tree.At))
+            )
         : _isMirror && _log.Head is { TreeSize: > 0 } head ? Earlier(_log.FirstSeen(head.TreeSize - 1))
         : null;
 
@@ -95,7 +101,8 @@ sealed class OfflineLogStanding
             {
                 if (signature.Time is > 0 and var time && !signature.Key.Key!.Equals(_log.Identity.Key))
                 {
-                    _witnessed.Add((signature.Key, tree.TreeSize, CosignatureTime.Of(time, _now)));
+                    var isAhead = time > (ulong)Math.Max((_now + s_ahead).ToUnixTimeSeconds(), 0);
+                    _witnessed.Add((signature.Key, tree.TreeSize, CosignatureTime.Of(time, _now), isAhead));
                 }
             }
         }

@@ -4,6 +4,7 @@ using Quorate.Nix.Realisations;
 using Quorate.Nix.Traces;
 using Quorate.Nix.Verification;
 using Quorate.Tests.Gates;
+using Quorate.Tests.Nix.Transparency;
 using Quorate.Trust;
 using Xunit;
 
@@ -50,6 +51,27 @@ public sealed class NixKeyTests : IDisposable
         _scene.Claim(_scene.AmyClaims, TraceScene.A, ("out", TraceScene.AOut), ("dev", TraceScene.ADev));
         _scene.Claim(_scene.AmyClaims, TraceScene.ResolvedTop, ("out", EntryScene.Result));
         Assert.Equal(Verdict.Rejected, (await _scene.VerifyAsync("2 of (amy, ben)", EntryScene.SignAll(_entries, _scene.Amy))).Verdict);
+    }
+
+    [Theory]
+    [InlineData("amy")]
+    [InlineData("cache")]
+    public async Task Nothing_that_Nix_signed_counts_where_a_logs_proof_is_required(string rule)
+    {
+        EntryScene.SignAll(_entries, rule == "amy" ? _scene.Amy : _scene.Cache);
+        using var log = new SampleTransparencyLog();
+        Assert.Equal(Verdict.Accepted, (await VerifyAsync(null)).Verdict);
+        Assert.Equal(Verdict.Rejected, (await VerifyAsync(log.Required)).Verdict);
+
+        Task<TraceVerification> VerifyAsync(RequiredLog? required) =>
+            new TraceVerifier(_scene, [_scene], TimeProvider.System, [_entries]).VerifyAsync(
+                new VerificationRequest(EntryScene.Target, OutputPaths.Of("out", EntryScene.Result.ToString()), _scene.Trust(rule))
+                {
+                    RequiredLog = required,
+                },
+                progress: null,
+                TestContext.Current.CancellationToken
+            );
     }
 
     [Fact]
