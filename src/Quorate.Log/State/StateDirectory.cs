@@ -19,9 +19,9 @@ public sealed class StateDirectory : IDisposable
     const string FormatPrefix = "quorate-state ";
     const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
-    readonly SafeFileHandle _lock;
+    readonly FileLock _lock;
 
-    StateDirectory(string path, SafeFileHandle held) => (Path, _lock) = (path, held);
+    StateDirectory(string path, FileLock held) => (Path, _lock) = (path, held);
 
     public string Path { get; }
 
@@ -115,24 +115,22 @@ public sealed class StateDirectory : IDisposable
 
     public void Dispose() => _lock.Dispose();
 
-    static SafeFileHandle Lock(string folder)
+    static FileLock Lock(string folder)
     {
-        var path = System.IO.Path.Combine(folder, "lock");
-        var file = Posix.OpenLockFile(path);
+        var held = FileLock.Take(
+            System.IO.Path.Combine(folder, "lock"),
+            file => new StateDirectoryLockedException(folder, ReadHolder(file))
+        );
         try
         {
-            if (!Posix.TryLock(file, path))
-            {
-                throw new StateDirectoryLockedException(folder, ReadHolder(file));
-            }
             // The number only serves the message above; the kernel's lock is what counts.
-            RandomAccess.SetLength(file, 0);
-            RandomAccess.Write(file, Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n"), 0);
-            return file;
+            RandomAccess.SetLength(held.File, 0);
+            RandomAccess.Write(held.File, Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n"), 0);
+            return held;
         }
         catch
         {
-            file.Dispose();
+            held.Dispose();
             throw;
         }
     }

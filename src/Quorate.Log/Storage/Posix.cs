@@ -8,6 +8,7 @@ static partial class Posix
 {
     const int ReadWriteCreateCloseOnExec = 0x2 | 0x40 | 0x80000;
     const int LockExclusiveNonBlocking = 2 | 4;
+    const int LockUnlock = 8;
     const int WouldBlock = 11;
     const int DoNotNeed = 4;
 
@@ -23,6 +24,9 @@ static partial class Posix
         }
         return Marshal.GetLastPInvokeError() == WouldBlock ? false : throw Failed("flock", path);
     }
+
+    /// <summary>For everybody who shares the open file description.</summary>
+    internal static void Unlock(SafeFileHandle file) => _ = flock(file, LockUnlock);
 
     /// <summary>Advice only: whether it was taken makes no difference to what is read.</summary>
     internal static void ForgetCached(SafeFileHandle file, long offset, long length) => _ = posix_fadvise(file, offset, length, DoNotNeed);
