@@ -31,7 +31,7 @@ public abstract class PublishedLogContract<TLog> : IDisposable
 
     protected LogIdentity Identity { get; }
 
-    StandingTime Time { get; } = new();
+    ManualTime Time { get; } = new();
 
     protected Task<TLog> OpenAsync(Func<PublishedLogOptions, PublishedLogOptions>? change = null)
     {
@@ -232,14 +232,4 @@ public abstract class PublishedLogContract<TLog> : IDisposable
 
     static async Task<string> TextAsync(TLog log, Sha256Digest digest) =>
         Encoding.UTF8.GetString((await log.ValueAsync(digest, TestContext.Current.CancellationToken))!.Value.Span);
-
-    /// <summary>Stands still until it is moved.</summary>
-    sealed class StandingTime : TimeProvider
-    {
-        DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
-
-        public override DateTimeOffset GetUtcNow() => _now;
-
-        public void Advance(TimeSpan by) => _now += by;
-    }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using Quorate.Core;
 using Quorate.Nix;
 using Quorate.Node.Gates;
+using Quorate.Testing;
 using Quorate.Tests.Nix;
 using Quorate.Trust;
 using Xunit;

@@ -1,4 +1,5 @@
 using Quorate.Sources.NixCaches;
+using Quorate.Testing;
 using Xunit;
 
 namespace Quorate.Tests.Gates;
@@ -111,18 +112,4 @@ public sealed class SharedWorkTests
         Assert.Equal(1, await work.GetAsync(0, CancellationToken.None));
         Assert.Equal(2, await work.GetAsync(0, CancellationToken.None));
     }
-}
-
-/// <summary>A clock that moves when it is told to.</summary>
-sealed class ManualTime : TimeProvider
-{
-    long _ticks;
-
-    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-    public override long GetTimestamp() => _ticks;
-
-    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch.AddTicks(_ticks);
-
-    public void Advance(TimeSpan by) => _ticks += by.Ticks;
 }

@@ -2,6 +2,7 @@ using Quorate.Core;
 using Quorate.Crypto.Keys;
 using Quorate.Nix;
 using Quorate.Sources.NixCaches;
+using Quorate.Testing;
 using Quorate.Tests.Nix;
 using Quorate.Trust;
 using Xunit;
@@ -159,6 +160,7 @@ public sealed class SignedCacheTests : IAsyncLifetime
     public async Task AskAsync_kept_claim_needs_no_network()
     {
         _server.Put(s_info);
+        var seen = _time.GetUtcNow();
         using (var cache = Open())
         {
             await cache.AskAsync(Input, CancellationToken.None);
@@ -167,7 +169,7 @@ public sealed class SignedCacheTests : IAsyncLifetime
         _time.Advance(TimeSpan.FromDays(1));
         using var later = Open();
         var given = Assert.IsType<Testimony.Given>(await later.AskAsync(Input, CancellationToken.None));
-        Assert.Equal(DateTimeOffset.UnixEpoch, given.Evidence.FirstSeen);
+        Assert.Equal(seen, given.Evidence.FirstSeen);
         Assert.Equal(1, _server.CountOf(File));
     }
 

@@ -2,6 +2,7 @@ using Quorate.Core;
 using Quorate.Crypto;
 using Quorate.Log;
 using Quorate.Log.Storage;
+using Quorate.Testing;
 using Xunit;
 
 namespace Quorate.Tests.Log;
@@ -47,15 +48,6 @@ sealed class LogFixture : IDisposable
         Key.Dispose();
         _folder.Delete(recursive: true);
     }
-}
-
-sealed class ManualTime : TimeProvider
-{
-    DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
-
-    public override DateTimeOffset GetUtcNow() => _now;
-
-    public void Advance(TimeSpan by) => _now += by;
 }
 
 static class LogExtensions

@@ -83,13 +83,13 @@ public sealed partial class MirroredLogTests
     public async Task SyncAsync_with_a_remote_that_drips_entries_goes_on_with_the_next()
     {
         await using var log = await PublishAsync(30);
-        var time = new SteppedTime();
+        var time = new ManualTime();
         await using var mirror = await OpenAsync(entriesPerCall: 2, time);
         var dripping = new ScriptedLogSource(log, "http://dripping.test")
         {
             OnEntries = entries =>
             {
-                time.Step(TimeSpan.FromSeconds(25));
+                time.Advance(TimeSpan.FromSeconds(25));
                 return entries;
             },
         };
@@ -106,13 +106,13 @@ public sealed partial class MirroredLogTests
     public async Task SyncAsync_with_one_slow_remote_waits_for_it()
     {
         await using var log = await PublishAsync(30);
-        var time = new SteppedTime();
+        var time = new ManualTime();
         await using var mirror = await OpenAsync(entriesPerCall: 2, time);
         var slow = new ScriptedLogSource(log)
         {
             OnEntries = entries =>
             {
-                time.Step(TimeSpan.FromSeconds(25));
+                time.Advance(TimeSpan.FromSeconds(25));
                 return entries;
             },
         };
@@ -124,13 +124,13 @@ public sealed partial class MirroredLogTests
     public async Task SyncAsync_with_a_remote_that_is_slow_with_values_takes_later_ones_from_the_next()
     {
         await using var log = await PublishAsync(30);
-        var time = new SteppedTime();
+        var time = new ManualTime();
         await using var mirror = await OpenAsync(entriesPerCall: 2, time);
         var slow = new ScriptedLogSource(log, "http://slow.test")
         {
             OnValue = (_, value) =>
             {
-                time.Step(TimeSpan.FromSeconds(6));
+                time.Advance(TimeSpan.FromSeconds(6));
                 return value;
             },
         };
@@ -158,16 +158,5 @@ public sealed partial class MirroredLogTests
 
         Assert.InRange(source.EntryCalls - before, 1, 2);
         Assert.Equal(log.Head, mirror.Head);
-    }
-
-    sealed class SteppedTime : TimeProvider
-    {
-        long _ticks;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => Volatile.Read(ref _ticks);
-
-        public void Step(TimeSpan by) => Interlocked.Add(ref _ticks, by.Ticks);
     }
 }

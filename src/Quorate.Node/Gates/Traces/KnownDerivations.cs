@@ -92,11 +92,7 @@ sealed class KnownDerivations(
         await _refreshing.WaitAsync(cancellationToken);
         try
         {
-            if (_refreshed is not { } last || time.GetElapsedTime(last) >= s_pause)
-            {
-                await RefreshAsync(cancellationToken);
-                _refreshed = time.GetTimestamp();
-            }
+            await RefreshAsync(cancellationToken);
         }
         finally
         {
@@ -172,18 +168,30 @@ sealed class KnownDerivations(
         }
     }
 
+    /// <summary>
+    /// What logs newly hold is taken note of at once, however shortly after the last look: a client that was told to come back after the first
+    /// synchronisation comes back within the pause. The directory and the lists of caches are read again only after it.
+    /// </summary>
     async Task RefreshAsync(CancellationToken cancellationToken)
     {
-        ReadDirectory(cancellationToken);
+        var isDue = _refreshed is not { } last || time.GetElapsedTime(last) >= s_pause;
         TakeNote(logged(), isLogged: true);
-        TakeNote(cached(), isLogged: false);
+        if (isDue)
+        {
+            ReadDirectory(cancellationToken);
+            TakeNote(cached(), isLogged: false);
+        }
         var began = time.GetTimestamp();
         while (_new.Count > 0 && time.GetElapsedTime(began) < s_patience)
         {
             await FetchAsync(_new, cancellationToken);
         }
-        // Somebody may keep one only later, so those that are missing take turns.
-        await FetchAsync(_missing, cancellationToken);
+        if (isDue)
+        {
+            // Somebody may keep one only later, so those that are missing take turns.
+            await FetchAsync(_missing, cancellationToken);
+            _refreshed = time.GetTimestamp();
+        }
     }
 
     void TakeNote(IEnumerable<ResolvedInputHash> hashes, bool isLogged)

@@ -7,6 +7,7 @@ using Quorate.Crypto;
 using Quorate.Crypto.Notes;
 using Quorate.Log.Tiles;
 using Quorate.Log.Witnessing;
+using Quorate.Testing;
 using Xunit;
 
 namespace Quorate.Tests.Log.Witnessing;
