@@ -3,7 +3,6 @@ using Quorate.Cli.Hook;
 using Quorate.Cli.Rendering;
 using Quorate.Cli.Signing;
 using Quorate.Crypto.Keys;
-using Quorate.Nix.Traces;
 using Quorate.Sources.Spool;
 
 namespace Quorate.Cli.Commands;
@@ -63,7 +62,7 @@ static class HookFlushCommand
         patience.CancelAfter(s_patience);
         var resolution = await new SpoolResolution(spool, options.NixStore, host.Clock).ResolveAsync(patience.Token);
         cancellationToken.ThrowIfCancellationRequested();
-        var (signing, traces) = await SignAsync(host, spool, options, cancellationToken);
+        var signing = await SignAsync(host, spool, options, cancellationToken);
         var problem = string.Join("; ", new[] { resolution.Problem, signing.Problem }.Where(said => !string.IsNullOrEmpty(said)));
         SpoolProgress delivery = default;
         if (spool.Waiting().Count > 0)
@@ -72,7 +71,6 @@ static class HookFlushCommand
             {
                 await using var client = host.Connect(node ?? options.Node);
                 delivery = await new HookDelivery(client, spool, options.Log).CatchUpAsync(cancellationToken);
-                await HookSigning.KeepAsync(client, traces, cancellationToken);
             }
             catch (Exception e) when (e is IOException or FormatException)
             {
@@ -82,16 +80,11 @@ static class HookFlushCommand
         return new Flushed(resolution, signing, delivery, spool.State(), problem);
     }
 
-    static async Task<(SigningProgress Progress, IReadOnlyList<SignedTrace> Traces)> SignAsync(
-        CliHost host,
-        HookSpool spool,
-        HookOptions options,
-        CancellationToken cancellationToken
-    )
+    static async Task<SigningProgress> SignAsync(CliHost host, HookSpool spool, HookOptions options, CancellationToken cancellationToken)
     {
         if (options.ClaimKey is null || spool.ToSign().Count == 0)
         {
-            return (default, []);
+            return default;
         }
         using var patience = new CancellationTokenSource(s_signingPatience, host.Clock);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
@@ -100,7 +93,7 @@ static class HookFlushCommand
         var signing = new SpoolSigning(spool, options.NixStore, key, options.Log ?? "", host.Clock, options.Claims, views);
         var progress = await signing.SignAsync(deadline.Token);
         cancellationToken.ThrowIfCancellationRequested();
-        return (progress, signing.Traces);
+        return progress;
     }
 
     static async Task PrintAsync(CliHost host, Flushed done, bool json)

@@ -1,3 +1,4 @@
+using System.Text;
 using Quorate.Sources.Control;
 using Quorate.Sources.Spool;
 
@@ -52,15 +53,35 @@ sealed class HookDelivery(ControlClient client, HookSpool? spool, string? wanted
                 log.Protocol == Core.Protocol.NixTrace.Name
                     ? batch.Items
                     : HookFilter.Of(HookFilter.From(log.Filter)).Apply(batch.Items).Publish;
-            if (publish.Count > 0)
+            if (publish.Count > 0 && (await SubmitAsync(log, publish, cancellationToken)).Filtered == 0)
             {
-                await SubmitAsync(log, publish, cancellationToken);
+                await KeepDerivationsAsync(publish, cancellationToken);
             }
             return SpoolOutcome.Delivered;
         }
         catch (ControlException e) when (e.Status is 400 or 413)
         {
             return SpoolOutcome.Refused;
+        }
+    }
+
+    /// <summary>Hands the node the resolved derivations, to be read beside the claims about them.</summary>
+    async Task KeepDerivationsAsync(IReadOnlyList<SpoolItem> items, CancellationToken cancellationToken)
+    {
+        foreach (var item in items)
+        {
+            if (item.Derivation is not { } derivation)
+            {
+                continue;
+            }
+            try
+            {
+                await client.KeepDerivationAsync(Encoding.Latin1.GetString(item.Key.Span), derivation, cancellationToken);
+            }
+            catch (ControlException e) when (e.Status is >= 400 and < 500)
+            {
+                // The filter of now holds its name back, or the node keeps none: asking again would not change that.
+            }
         }
     }
 

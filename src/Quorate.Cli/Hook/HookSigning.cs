@@ -1,6 +1,5 @@
 using Quorate.Core;
 using Quorate.Crypto.Keys;
-using Quorate.Nix.Traces;
 using Quorate.Sources.Control;
 using Quorate.Sources.Spool;
 using Quorate.Sources.Views;
@@ -39,14 +38,12 @@ sealed class HookSigning(HookOptions options, TimeProvider clock)
             };
         }
         SigningProgress progress;
-        IReadOnlyList<SignedTrace> traces = [];
         try
         {
             using var key = NixCacheSecretKey.Read(options.ClaimKey!, out _);
             using var views = OpenViews();
             var signing = new SpoolSigning(spool, options.NixStore, key, options.Log ?? "", clock, options.Claims, views);
             progress = await signing.SignAsync(deadline, MaxSigned);
-            traces = signing.Traces;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or MalformedException)
         {
@@ -54,7 +51,7 @@ sealed class HookSigning(HookOptions options, TimeProvider clock)
         }
         if (progress.Signed > 0)
         {
-            await TryDeliverAsync(spool, traces, connect, deadline);
+            await TryDeliverAsync(spool, connect, deadline);
         }
         return report with
         {
@@ -79,7 +76,7 @@ sealed class HookSigning(HookOptions options, TimeProvider clock)
     }
 
     /// <summary>The claims are in the spool: the node or the next hook delivers them if this does not.</summary>
-    async Task TryDeliverAsync(HookSpool spool, IReadOnlyList<SignedTrace> traces, Func<ControlClient> connect, CancellationToken deadline)
+    async Task TryDeliverAsync(HookSpool spool, Func<ControlClient> connect, CancellationToken deadline)
     {
         if (new HookPause(spool, "node", clock).IsOn())
         {
@@ -89,20 +86,10 @@ sealed class HookSigning(HookOptions options, TimeProvider clock)
         {
             await using var client = connect();
             await new HookDelivery(client, spool, options.Log).CatchUpAsync(deadline);
-            await KeepAsync(client, traces, deadline);
         }
         catch (Exception e) when (e is IOException or FormatException or OperationCanceledException)
         {
             // They wait on; the hook's own delivery has said what is wrong with the node.
-        }
-    }
-
-    /// <summary>Hands the node the resolved derivations, to be read beside their claims. Whoever built them still has them if this fails.</summary>
-    internal static async Task KeepAsync(ControlClient client, IReadOnlyList<SignedTrace> traces, CancellationToken cancellationToken)
-    {
-        foreach (var trace in traces)
-        {
-            await client.KeepDerivationAsync(trace.Input.ToString(), trace.Aterm, cancellationToken);
         }
     }
 

@@ -204,7 +204,7 @@ public sealed partial class NodeHost : IAsyncDisposable
                 new SurfaceGuard(surface, () => Context.Configuration.Node)
             ).Map(routes);
         await ApplyGateAsync(configuration, caches, isRestored: false, cancellationToken);
-        _spool = new SpoolService(Context, _state.Path, _options.Logging.CreateLogger<SpoolService>());
+        _spool = new SpoolService(Context, _state.Path, derivations, _options.Logging.CreateLogger<SpoolService>());
         _spool.Start();
         _scrub = new ScrubService(
             () => Context.Configuration,

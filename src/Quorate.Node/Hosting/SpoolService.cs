@@ -1,9 +1,12 @@
+using System.Text;
 using Microsoft.Extensions.Logging;
 using Quorate.Core;
 using Quorate.Log;
+using Quorate.Nix.Derivations;
 using Quorate.Nix.Store;
 using Quorate.Node.Configuration;
 using Quorate.Node.Logs;
+using Quorate.Node.Traces;
 using Quorate.Sources.Spool;
 
 namespace Quorate.Node.Hosting;
@@ -22,13 +25,16 @@ sealed partial class SpoolService : IAsyncDisposable
 
     readonly NodeContext _node;
     readonly string _path;
+    readonly DerivationFiles _derivations;
     readonly ILogger _logger;
     readonly CancellationTokenSource _stop = new();
     Task _running = Task.CompletedTask;
 
-    public SpoolService(NodeContext node, string stateFolder, ILogger<SpoolService> logger)
+    /// <param name="derivations">Where the node keeps resolved derivations.</param>
+    public SpoolService(NodeContext node, string stateFolder, DerivationFiles derivations, ILogger<SpoolService> logger)
     {
         _node = node;
+        _derivations = derivations;
         _path = Path.Combine(stateFolder, "spool");
         _logger = logger;
     }
@@ -113,7 +119,11 @@ sealed partial class SpoolService : IAsyncDisposable
         try
         {
             var items = batch.Items.Select(i => new SubmitItem(i.Key, i.Value)).ToList();
-            await _node.Publisher.SubmitAsync(entry, items, relayed: false, cancellationToken, [.. batch.Items.Select(i => i.Deriver)]);
+            var derivers = batch.Items.Select(i => i.Deriver).ToList();
+            if ((await _node.Publisher.SubmitAsync(entry, items, relayed: false, cancellationToken, derivers)).Filtered == 0)
+            {
+                KeepDerivations(entry, batch);
+            }
             return SpoolOutcome.Delivered;
         }
         catch (LogInputException e)
@@ -124,6 +134,24 @@ sealed partial class SpoolService : IAsyncDisposable
         catch (LogOverloadedException)
         {
             return SpoolOutcome.Later;
+        }
+    }
+
+    /// <summary>What claims about build steps stand for; what is not that, or may not be named, is left out.</summary>
+    void KeepDerivations(PublishedLogEntry entry, SpoolBatch batch)
+    {
+        foreach (var item in batch.Items)
+        {
+            if (
+                item.Derivation is { } aterm
+                && ResolvedInputHash.TryParse(Encoding.Latin1.GetString(item.Key.Span), out var input)
+                && DerivationFiles.TryRead(aterm, input, out var derivation, out _)
+                && _node.Publisher.MayName(entry.Section, derivation.Path.ToString())
+                && !_derivations.Has(input)
+            )
+            {
+                _derivations.Write(derivation);
+            }
         }
     }
 

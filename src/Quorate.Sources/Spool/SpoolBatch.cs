@@ -4,7 +4,16 @@ using System.Text.Json;
 namespace Quorate.Sources.Spool;
 
 /// <summary>One claim that waits to be logged. The deriver is kept for the publish filter.</summary>
-public sealed record SpoolItem(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value, string? Deriver);
+/// <param name="Derivation">
+/// The resolved derivation that a build trace is about, in ATerm, to be kept beside the claim: without it nobody who has not built it knows what the
+/// claim's key stands for. Null for other claims.
+/// </param>
+public sealed record SpoolItem(
+    ReadOnlyMemory<byte> Key,
+    ReadOnlyMemory<byte> Value,
+    string? Deriver,
+    ReadOnlyMemory<byte>? Derivation = null
+);
 
 /// <summary>What one hook run could not deliver. The publish filter as the hook knew it was applied; whoever delivers applies the current one.</summary>
 /// <param name="Log">Name or id of the log; empty when the hook did not know it yet: the node's only log of built <c>nix</c> claims.</param>
@@ -24,6 +33,10 @@ public sealed record SpoolBatch(string Log, IReadOnlyList<SpoolItem> Items)
                 w.WriteBase64String("key", item.Key.Span);
                 w.WriteBase64String("value", item.Value.Span);
                 w.WriteString("deriver", item.Deriver);
+                if (item.Derivation is { } derivation)
+                {
+                    w.WriteBase64String("derivation", derivation.Span);
+                }
                 w.WriteEndObject();
             }
             w.WriteEndArray();
@@ -47,7 +60,8 @@ public sealed record SpoolBatch(string Log, IReadOnlyList<SpoolItem> Items)
                 new SpoolItem(
                     item.GetProperty("key").GetBytesFromBase64(),
                     item.GetProperty("value").GetBytesFromBase64(),
-                    item.GetProperty("deriver").GetString()
+                    item.GetProperty("deriver").GetString(),
+                    item.TryGetProperty("derivation", out var derivation) ? (ReadOnlyMemory<byte>?)derivation.GetBytesFromBase64() : null
                 )
             );
         }

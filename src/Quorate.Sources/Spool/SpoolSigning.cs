@@ -43,11 +43,6 @@ public sealed class SpoolSigning(
     IViewCache? views = null
 )
 {
-    readonly List<SignedTrace> _traces = [];
-
-    /// <summary>What was signed so far, with the derivations, which no batch carries.</summary>
-    public IReadOnlyList<SignedTrace> Traces => _traces;
-
     /// <summary>Stops early, and says so as its problem, when <paramref name="deadline"/> passes.</summary>
     /// <param name="files">How many to look at, oldest first.</param>
     public async Task<SigningProgress> SignAsync(CancellationToken deadline, int files = int.MaxValue)
@@ -130,12 +125,12 @@ public sealed class SpoolSigning(
             return new SigningProgress(0, 1, 0, 0, 0, "");
         }
         var trace = new TraceSigner(key, form, (await nix.VersionAsync(deadline)).ToComponents()).Sign(sound);
-        if (!spool.TryAddResolved(name, new SpoolBatch(build.Log, [new SpoolItem(trace.LogKey, trace.Element.Raw, deriver)])))
+        var item = new SpoolItem(trace.LogKey, trace.Element.Raw, deriver, trace.Aterm);
+        if (!spool.TryAddResolved(name, new SpoolBatch(build.Log, [item])))
         {
             return Wait($"the spool {spool.Path} is full");
         }
         spool.Remove(name);
-        _traces.Add(trace);
         return new SigningProgress(1, 0, 0, 0, 0, "");
     }
 

@@ -59,6 +59,39 @@ public sealed class HookSigningTests : IDisposable
         Assert.Equal(2, _f.SpoolState().Batches);
     }
 
+    // Whoever mirrors the log cannot know what a claim is about without the derivation.
+    [Fact]
+    public async Task Claim_that_waited_is_delivered_together_with_its_derivation()
+    {
+        var build = await BuildAsync();
+        await HookAsync(build, "unix:///nowhere.socket");
+        await using var node = await NodeAsync();
+        node.Keeps(build.Derivation.HashPart);
+
+        await using var client = new ControlClient(new RawControlTransport(NodeAddress.Locate(node.Address, _ => null)));
+        using var spool = HookSpool.Open(_f.Spool, create: false)!;
+        await new HookDelivery(client, spool, "alice").CatchUpAsync(CancellationToken.None);
+
+        var kept = Assert.Single(
+            node.Requests,
+            r => r.StartsWith($"PUT /traces/drv/{build.Derivation.HashPart}", StringComparison.Ordinal)
+        );
+        Assert.EndsWith(await File.ReadAllTextAsync(build.OnDisk(build.Derivation)), kept, StringComparison.Ordinal);
+        Assert.Equal(0, _f.SpoolState().Batches);
+    }
+
+    [Fact]
+    public async Task Claim_whose_derivation_did_not_reach_the_node_waits_on()
+    {
+        var build = await BuildAsync();
+        await using var node = await NodeAsync();
+        node.Answers[$"/traces/drv/{build.Derivation.HashPart}"] = _ => (503, """{"error":{"code":"unavailable","message":"later"}}""");
+
+        await HookAsync(build, node.Address);
+
+        Assert.Equal(1, _f.SpoolState().Batches);
+    }
+
     [Fact]
     public async Task Hook_signs_nothing_of_which_the_filter_holds_an_output_back()
     {

@@ -209,13 +209,18 @@ public sealed class SpoolTests : IDisposable
 
     [Fact]
     public void TryDecode_round_trips() =>
-        Prop.ForAll<byte[], byte[]>(
-                (key, value) =>
+        Prop.ForAll<byte[], byte[], byte[]?>(
+                (key, value, derivation) =>
                 {
-                    var batch = new SpoolBatch("l", [new SpoolItem(key, value, null)]);
+                    var batch = new SpoolBatch(
+                        "l",
+                        [new SpoolItem(key, value, null, derivation is null ? (ReadOnlyMemory<byte>?)null : derivation)]
+                    );
                     return SpoolBatch.TryDecode(batch.Encode(), out var read, out _)
                         && read.Items[0].Key.Span.SequenceEqual(key)
-                        && read.Items[0].Value.Span.SequenceEqual(value);
+                        && read.Items[0].Value.Span.SequenceEqual(value)
+                        && read.Items[0].Derivation.HasValue == derivation is not null
+                        && read.Items[0].Derivation.GetValueOrDefault().Span.SequenceEqual(derivation);
                 }
             )
             .QuickCheckThrowOnFailure();

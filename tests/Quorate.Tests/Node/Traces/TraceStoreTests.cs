@@ -8,8 +8,10 @@ using Quorate.Nix.Derivations;
 using Quorate.Nix.Traces;
 using Quorate.Rpc;
 using Quorate.Sources.Control;
+using Quorate.Sources.Spool;
 using Quorate.Sources.Traces;
 using Quorate.Testing;
+using Quorate.Tests.Gates;
 using Quorate.Tests.Nix.Traces;
 using Xunit;
 
@@ -299,6 +301,28 @@ public sealed class TraceStoreTests
         );
 
         Assert.Equal(Aterm, (await GetAsync(node, $"/traces/drv/{derivation.Hash}")).Body);
+    }
+
+    [Fact]
+    public async Task Spooled_claim_is_delivered_with_its_derivation_when_the_node_starts()
+    {
+        await using var node = await StartAsync();
+        await node.StopAsync();
+        var claim = TraceScene.Claim(TraceSamples.Key, TraceScene.A, ("out", TraceScene.AOut), ("dev", TraceScene.ADev));
+        using (var spool = HookSpool.Open($"{node.Directory}/state/spool", create: true)!)
+        {
+            var key = Encoding.ASCII.GetBytes(TraceScene.A.Hash.ToString());
+            var item = new SpoolItem(key, claim, TraceScene.A.Path.ToString(), TraceScene.A.AtermBytes);
+            Assert.True(spool.TryAdd(new SpoolBatch("alice-traces", [item])));
+        }
+
+        await node.RestartAsync();
+
+        await TestNode.UntilAsync(
+            async () => await StatusAsync(node, HttpMethod.Get, $"/traces/drv/{TraceScene.A.Hash}") == HttpStatusCode.OK,
+            "the derivation is kept"
+        );
+        Assert.Equal(1UL, node.Host.Context.Registry.Published[0].Log.Head.TreeSize);
     }
 
     [Fact]
