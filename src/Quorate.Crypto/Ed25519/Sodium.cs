@@ -63,6 +63,14 @@ static unsafe partial class Sodium
     /// <summary>Hashes the two parts of a message into a state of <see cref="PrehashStateSize"/> bytes.</summary>
     internal static void Prehash(ulong* state, ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest)
     {
+        if (!PrehashByOpenSsl.IsSupported || !PrehashByOpenSsl.TryHash(state, head, rest))
+        {
+            PrehashBySodium(state, head, rest);
+        }
+    }
+
+    internal static void PrehashBySodium(ulong* state, ReadOnlySpan<byte> head, ReadOnlySpan<byte> rest)
+    {
         _ = crypto_sign_ed25519ph_init(state);
         // Safe: libsodium reads exactly the given lengths. An empty span has no address, so it points somewhere else.
         fixed (
@@ -136,7 +144,7 @@ static unsafe partial class Sodium
     internal static partial int crypto_sign_verify_detached(byte* signature, byte* message, ulong length, byte* publicKey);
 
     [LibraryImport(Library)]
-    private static partial nuint crypto_sign_ed25519ph_statebytes();
+    internal static partial nuint crypto_sign_ed25519ph_statebytes();
 
     [LibraryImport(Library)]
     internal static partial int crypto_sign_ed25519ph_init(ulong* state);
