@@ -69,10 +69,7 @@ static class BundleReader
             problem = "not an object of mediaType, verificationMaterial and dsseEnvelope";
             return false;
         }
-        if (
-            !bundle.TryText("mediaType"u8, out var type)
-            || type is not (TraceStatementNames.BundleType or TraceStatementNames.OlderBundleType)
-        )
+        if (!bundle.Says("mediaType"u8, TraceStatementNames.BundleType) && !bundle.Says("mediaType"u8, TraceStatementNames.OlderBundleType))
         {
             problem = "mediaType: not a Sigstore bundle 0.3";
             return false;

@@ -237,20 +237,24 @@ static class StatementReader
                 // The mandatory members were required to be something else above, or are by the caller.
                 continue;
             }
-            var fits = member.Name switch
-            {
-                "name" or "uri" or "downloadLocation" or "mediaType" => member.Value.ValueKind == JsonValueKind.String,
-                "content" => member.Value.TryUtf8(out var base64) && DsseBase64.TryDecode(base64, TraceObject.MaxElementBytes, out _),
-                "annotations" => member.Value.ValueKind == JsonValueKind.Object,
-                _ => true,
-            };
-            if (!fits)
+            if (!Fits(member))
             {
                 return false;
             }
         }
         return true;
     }
+
+    /// <summary>Whether a member of a resource descriptor, if in-toto names it, is of its kind.</summary>
+    static bool Fits(JsonProperty member) =>
+        member.NameEquals("name"u8)
+        || member.NameEquals("uri"u8)
+        || member.NameEquals("downloadLocation"u8)
+        || member.NameEquals("mediaType"u8)
+            ? member.Value.ValueKind == JsonValueKind.String
+        : member.NameEquals("content"u8)
+            ? member.Value.TryUtf8(out var base64) && DsseBase64.TryDecode(base64, TraceObject.MaxElementBytes, out _)
+        : !member.NameEquals("annotations"u8) || member.Value.ValueKind == JsonValueKind.Object;
 
     static bool HoldsTexts(JsonElement value)
     {

@@ -29,7 +29,7 @@ public sealed class TraceAdmission(TraceKeys keys, RequiredLog? required = null)
     }
 
     /// <summary>Null, and a claim; or why there is none.</summary>
-    TraceRefusal? Check(TraceElement element, TraceQuestion question, out TraceClaim? claim)
+    internal TraceRefusal? Check(TraceElement element, TraceQuestion question, out TraceClaim? claim)
     {
         claim = null;
         if (element.Raw.Length > TraceObject.MaxElementBytes)

@@ -6,9 +6,13 @@ public sealed class TraceFindings
     /// <summary>Most refusals that are kept as sentences; all are counted.</summary>
     public const int MaxDetails = 16;
 
+    static readonly int s_faults = Enum.GetValues<TraceFault>().Length;
+
     readonly List<TraceClaim> _claims = [];
     readonly List<TraceRefusal> _details = [];
-    readonly int[] _counts = new int[Enum.GetValues<TraceFault>().Length];
+
+    // Of every thousand answers hardly one has a refusal.
+    int[]? _counts;
 
     /// <summary>No two of them say the same: repetitions are merged into the evidence of one claim.</summary>
     public IReadOnlyList<TraceClaim> Claims => _claims;
@@ -17,10 +21,10 @@ public sealed class TraceFindings
     public IReadOnlyList<TraceRefusal> Details => _details;
 
     /// <summary>How many elements were left out for one reason.</summary>
-    public int Count(TraceFault fault) => _counts[(int)fault];
+    public int Count(TraceFault fault) => _counts?[(int)fault] ?? 0;
 
     /// <summary>How many elements were left out.</summary>
-    public int Refused => _counts.Sum();
+    public int Refused => _counts?.Sum() ?? 0;
 
     public void Add(TraceClaim claim)
     {
@@ -37,6 +41,7 @@ public sealed class TraceFindings
 
     public void Add(TraceRefusal refusal)
     {
+        _counts ??= new int[s_faults];
         _counts[(int)refusal.Fault]++;
         if (_details.Count < MaxDetails)
         {

@@ -118,15 +118,8 @@ public sealed class DerivationClosure
             }
             if (numbered.TryAdd(at.Derivation, ordered.Count))
             {
-                ordered.Add(
-                    new ClosureDerivation(
-                        ordered.Count,
-                        at.Derivation,
-                        DerivationPaths.NameOf(at.Derivation),
-                        derivation,
-                        [.. inputs.Select(input => new ClosureInput(numbered[input.Derivation], input.Outputs))]
-                    )
-                );
+                ClosureInput[] needed = [.. inputs.Select(input => new ClosureInput(numbered[input.Derivation], input.Outputs))];
+                ordered.Add(new ClosureDerivation(ordered.Count, at.Derivation, DerivationPaths.NameOf(at.Derivation), derivation, needed));
             }
         }
         return ordered;

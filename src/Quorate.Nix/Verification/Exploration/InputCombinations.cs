@@ -56,12 +56,15 @@ static class InputCombinations
     }
 
     /// <summary>The most signed first; of equally signed ones the order is that of their paths, so that it is the same on every machine.</summary>
-    public static IReadOnlyList<InputVariant> Ordered(IEnumerable<InputVariant> variants) =>
-        [
-            .. variants
-                .OrderByDescending(variant => BitOperations.PopCount(variant.Signers))
-                .ThenBy(variant => variant.Outputs.ToString(), StringComparer.Ordinal),
-        ];
+    public static InputVariant[] Ordered(IReadOnlyCollection<InputVariant> variants) =>
+        variants.Count < 2
+            ? [.. variants]
+            :
+            [
+                .. variants
+                    .OrderByDescending(variant => BitOperations.PopCount(variant.Signers))
+                    .ThenBy(variant => variant.Outputs.ToString(), StringComparer.Ordinal),
+            ];
 
     static int IndexOf(IReadOnlyList<InputVariant> variants, Func<InputVariant, bool> matches)
     {

@@ -15,6 +15,10 @@ sealed class RefusalCounts(IEnumerable<ITraceSource> sources)
 
     public void Add(TraceFindings findings)
     {
+        if (findings.Refused == 0)
+        {
+            return;
+        }
         foreach (var fault in Enum.GetValues<TraceFault>())
         {
             if (findings.Count(fault) is > 0 and var count)

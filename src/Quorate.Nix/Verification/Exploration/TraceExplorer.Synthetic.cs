@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Synthetic;
 using Quorate.Nix.Traces;
@@ -47,7 +46,7 @@ public sealed partial class TraceExplorer
     async Task<ExploredNode> ExploreViewAsync(
         SyntheticInputs inputs,
         Requirement[] needs,
-        ImmutableDictionary<string, string> names,
+        Dictionary<string, string> names,
         CancellationToken cancellationToken
     )
     {

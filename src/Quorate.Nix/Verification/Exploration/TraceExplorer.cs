@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using Quorate.Core;
 using Quorate.Nix.Derivations;
@@ -18,6 +19,9 @@ public sealed partial class TraceExplorer
     const int MaxRefusedDetails = 256;
     const int MaxGaps = 256;
 
+    /// <summary>Sets of outputs of one derivation for which the outcomes are kept; for more they are made each time.</summary>
+    const int MaxVariantsKept = 16;
+
     readonly DerivationClosure _closure;
     readonly TraceRegime _regime;
     readonly TraceLookups _lookups;
@@ -30,7 +34,7 @@ public sealed partial class TraceExplorer
 
     readonly IReadOnlyList<ExploredNode>[] _nodes;
     readonly IReadOnlyList<ExploredClaim>[] _legacy;
-    readonly ConcurrentDictionary<string, IReadOnlyList<InputVariant>>[] _variants;
+    readonly VariantsOfOutputs?[] _variants;
     readonly ConcurrentDictionary<int, int> _unresolved = new();
     readonly ConcurrentQueue<ExplorationGap> _gaps = new();
     readonly ConcurrentQueue<RefusedTrace> _refused = new();
@@ -56,7 +60,7 @@ public sealed partial class TraceExplorer
         _progress = progress;
         _nodes = new IReadOnlyList<ExploredNode>[closure.Derivations.Count];
         _legacy = new IReadOnlyList<ExploredClaim>[closure.Derivations.Count];
-        _variants = new ConcurrentDictionary<string, IReadOnlyList<InputVariant>>[closure.Derivations.Count];
+        _variants = new VariantsOfOutputs?[closure.Derivations.Count];
     }
 
     /// <param name="own">What the derivations themselves may have been built to, as far as somebody other than a claim suggests it.</param>
@@ -159,7 +163,6 @@ public sealed partial class TraceExplorer
 
     async Task ExploreAsync(int position, CancellationToken cancellationToken)
     {
-        _variants[position] = new ConcurrentDictionary<string, IReadOnlyList<InputVariant>>(StringComparer.Ordinal);
         _nodes[position] = [];
         _legacy[position] = [];
         var derivation = _closure.Derivations[position];
@@ -177,11 +180,11 @@ public sealed partial class TraceExplorer
             Gap(position, "it is impure: nobody can say what it should give");
             return;
         }
-        var names = derivation.Derivation.Outputs.ToImmutableDictionary(
-            output => output.Name,
-            output => DerivationPaths.OutputPathName(derivation.Name, output.Name),
-            StringComparer.Ordinal
-        );
+        var names = new Dictionary<string, string>(derivation.Derivation.Outputs.Length, StringComparer.Ordinal);
+        foreach (var output in derivation.Derivation.Outputs)
+        {
+            names.Add(output.Name, DerivationPaths.OutputPathName(derivation.Name, output.Name));
+        }
         await AskUnresolvedAsync(derivation, names, cancellationToken);
         var inputs = new IReadOnlyList<InputVariant>[derivation.Inputs.Count];
         for (var i = 0; i < inputs.Length; i++)
@@ -224,7 +227,7 @@ public sealed partial class TraceExplorer
         ClosureDerivation derivation,
         IReadOnlyList<InputVariant>[] inputs,
         int[] choice,
-        ImmutableDictionary<string, string> names,
+        Dictionary<string, string> names,
         CancellationToken cancellationToken
     )
     {
@@ -265,11 +268,7 @@ public sealed partial class TraceExplorer
     /// <summary>
     /// What caches say of the derivation as it stands. Whoever believes them believes their choice of inputs, so that it does not matter whether anything is known of those here.
     /// </summary>
-    async Task AskUnresolvedAsync(
-        ClosureDerivation derivation,
-        ImmutableDictionary<string, string> names,
-        CancellationToken cancellationToken
-    )
+    async Task AskUnresolvedAsync(ClosureDerivation derivation, Dictionary<string, string> names, CancellationToken cancellationToken)
     {
         if (_unresolvedHashes?[derivation.Position] is not { } hash)
         {
@@ -310,34 +309,77 @@ public sealed partial class TraceExplorer
     int Lookups => _lookups.Count + (_entries?.Unresolved ?? 0);
 
     /// <summary>The different outcomes of an input as far as a consumer uses it, from all claims that count and have all those outputs.</summary>
-    IReadOnlyList<InputVariant> VariantsOf(ClosureInput input) =>
-        _variants[input.Position].GetOrAdd(string.Join(',', input.Outputs), _ => MakeVariants(input));
+    IReadOnlyList<InputVariant> VariantsOf(ClosureInput input)
+    {
+        ref var first = ref _variants[input.Position];
+        var known = Volatile.Read(ref first);
+        for (var at = known; at is not null; at = at.Next)
+        {
+            if (at.Outputs.AsSpan().SequenceEqual(input.Outputs.AsSpan()))
+            {
+                return at.Variants;
+            }
+        }
+        var made = new VariantsOfOutputs(input.Outputs, MakeVariants(input), known);
+        if (made.Length <= MaxVariantsKept)
+        {
+            // Another consumer may have been faster: the same is then made once more by somebody else.
+            Interlocked.CompareExchange(ref first, made, known);
+        }
+        return made.Variants;
+    }
 
-    IReadOnlyList<InputVariant> MakeVariants(ClosureInput input)
+    /// <summary>What was found out for one set of outputs; a list, because most derivations are used for one or two.</summary>
+    sealed record VariantsOfOutputs(ImmutableArray<string> Outputs, IReadOnlyList<InputVariant> Variants, VariantsOfOutputs? Next)
+    {
+        public int Length { get; } = 1 + (Next?.Length ?? 0);
+    }
+
+    InputVariant[] MakeVariants(ClosureInput input)
     {
         var derivation = _closure.Derivations[input.Position];
         if (derivation.IsFixed)
         {
             return FixedVariant(derivation, input.Outputs) is { } variant ? [variant] : [];
         }
-        var wanted = input.Outputs.ToHashSet(StringComparer.Ordinal);
-        var variants = new Dictionary<OutputPaths, InputVariant>();
-        var counting = _nodes[input.Position].SelectMany(node => node.Counting);
-        foreach (var claim in counting.Concat(_legacy[input.Position].Where(claim => claim.Discounted is null)))
+        var variants = new Dictionary<OutputPaths, InputVariant>(1);
+        foreach (var node in _nodes[input.Position])
         {
-            var outputs = claim.Outputs.Project(wanted);
-            if (outputs.Count != wanted.Count)
+            AddVariants(node.Claims, input.Outputs, variants);
+        }
+        AddVariants(_legacy[input.Position], input.Outputs, variants);
+        return InputCombinations.Ordered(variants.Values);
+    }
+
+    static void AddVariants(
+        IReadOnlyList<ExploredClaim> claims,
+        ImmutableArray<string> wanted,
+        Dictionary<OutputPaths, InputVariant> variants
+    )
+    {
+        foreach (var claim in claims)
+        {
+            if (claim.Discounted is not null)
             {
                 continue;
             }
-            variants[outputs] = variants.TryGetValue(outputs, out var known)
-                ? known with
+            var outputs = claim.Outputs.Project(wanted.AsSpan());
+            if (outputs.Count != wanted.Length)
+            {
+                continue;
+            }
+            ref var variant = ref CollectionsMarshal.GetValueRefOrAddDefault(variants, outputs, out _);
+            variant = variant is null
+                ? new InputVariant(
+                    outputs,
+                    [.. claim.Stated.Where(output => wanted.Contains(output.Name)).Select(output => output.Path)],
+                    claim.Builder.Set
+                )
+                : variant with
                 {
-                    Signers = known.Signers | claim.Builder.Set,
-                }
-                : new InputVariant(outputs, [.. claim.Stated.Where(o => wanted.Contains(o.Name)).Select(o => o.Path)], claim.Builder.Set);
+                    Signers = variant.Signers | claim.Builder.Set,
+                };
         }
-        return InputCombinations.Ordered(variants.Values);
     }
 
     static InputVariant? FixedVariant(ClosureDerivation derivation, ImmutableArray<string> wanted)

@@ -21,6 +21,9 @@ sealed class TraceLookups(
 {
     readonly TraceAdmission _admission = new(new TraceKeys(trust.ClaimKeys), required);
     readonly ConcurrentDictionary<ResolvedInputHash, Task<TraceAnswer>> _asked = new();
+
+    // Nearly every claim is found in one place, and these lists are kept.
+    readonly string[][] _sourceNames = [.. sources.Select(source => new[] { source.Name })];
     int _count;
 
     /// <summary>Different resolved derivations that were asked for.</summary>
@@ -61,7 +64,7 @@ sealed class TraceLookups(
             }
         }
         refused.Add(findings);
-        return new TraceAnswer([.. findings.Claims.Select(claim => Explored(claim, sightings))], findings.Details, unavailable);
+        return new TraceAnswer(Explored(findings.Claims, sightings), findings.Details, unavailable);
     }
 
     void Admit(
@@ -74,44 +77,76 @@ sealed class TraceLookups(
     {
         foreach (var element in traces.Elements)
         {
-            // Alone, so that what was admitted is known to be this element.
-            var own = new TraceFindings();
-            _admission.Admit(element, question, own);
-            foreach (var claim in own.Claims)
-            {
-                findings.Add(claim);
-                var standing = (source as ITraceStandings)?.StandingOf(element.Raw.Span);
-                sightings.Add((claim.Evidence[0], new TraceSighting(source.Name, standing)));
-            }
-            foreach (var refusal in own.Details)
+            if (_admission.Check(element, question, out var claim) is { } refusal)
             {
                 findings.Add(refusal);
+                continue;
             }
+            findings.Add(claim!);
+            var standing = (source as ITraceStandings)?.StandingOf(element.Raw.Span);
+            sightings.Add((claim!.Evidence[0], new TraceSighting(source.Name, standing)));
         }
     }
 
-    ExploredClaim Explored(TraceClaim claim, List<(TraceEvidence Evidence, TraceSighting Sighting)> sightings)
+    /// <summary>Builders mostly agree, and a closure has many claims: what several of them state is kept once.</summary>
+    ExploredClaim[] Explored(IReadOnlyList<TraceClaim> claims, List<(TraceEvidence Evidence, TraceSighting Sighting)> sightings)
+    {
+        var explored = new ExploredClaim[claims.Count];
+        for (var i = 0; i < explored.Length; i++)
+        {
+            var stated = claims[i].Outputs;
+            var same = Array.FindIndex(explored, 0, i, known => known.Stated.SequenceEqual(stated));
+            explored[i] =
+                same >= 0
+                    ? Explored(claims[i], explored[same].Stated, explored[same].Outputs, sightings)
+                    : Explored(
+                        claims[i],
+                        stated,
+                        OutputPaths.Of(stated.Select(output => KeyValuePair.Create(output.Name, output.Path.ToString()))),
+                        sightings
+                    );
+        }
+        return explored;
+    }
+
+    ExploredClaim Explored(
+        TraceClaim claim,
+        IReadOnlyList<TraceOutput> stated,
+        OutputPaths outputs,
+        List<(TraceEvidence Evidence, TraceSighting Sighting)> sightings
+    )
     {
         // Only keys of the model were admitted.
         var builder = trust.TryBuilder(claim.Signer, out var known)
             ? known
             : throw new InvalidOperationException("a claim without a builder");
-        var own = sightings
-            .Where(seen => claim.Evidence.Contains(seen.Evidence))
-            .Select(seen => seen.Sighting.In(builder.Keys.LogId))
-            .ToList();
+        var own = new List<TraceSighting>(1);
+        foreach (var (evidence, sighting) in sightings)
+        {
+            if (claim.Evidence.Contains(evidence))
+            {
+                own.Add(sighting.In(builder.Keys.LogId));
+            }
+        }
         // All conditions must hold for one sighting: a log that is witnessed and another that is fresh are not one that is both.
         var counts = builder.Conditions.Count == 0 || own.Exists(s => builder.Conditions.All(c => s.Meets(c, claim.Built, now)));
-        var unknown = own.SelectMany(s => builder.Conditions.Select(s.Unknown)).FirstOrDefault(reason => reason is not null);
+        var unknown = counts
+            ? null
+            : own.SelectMany(s => builder.Conditions.Select(s.Unknown)).FirstOrDefault(reason => reason is not null);
         return new ExploredClaim(
             builder,
-            OutputPaths.Of(claim.Outputs.Select(output => KeyValuePair.Create(output.Name, output.Path.ToString()))),
-            claim.Outputs,
+            outputs,
+            stated,
             claim.Built,
-            [.. own.Select(sighting => sighting.Source).Distinct(StringComparer.Ordinal)],
+            SourcesOf(own),
             counts ? null
                 : unknown is null ? builder.Unmet
                 : $"{builder.Unmet} ({unknown})"
         );
     }
+
+    string[] SourcesOf(List<TraceSighting> own) =>
+        own.Count == 1 && Array.Find(_sourceNames, names => names[0] == own[0].Source) is { } alone
+            ? alone
+            : [.. own.Select(sighting => sighting.Source).Distinct(StringComparer.Ordinal)];
 }

@@ -82,6 +82,30 @@ public sealed class OutputPaths : IEquatable<OutputPaths>
     }
 
     /// <summary>Only the named outputs; those that are not here stay absent.</summary>
+    public OutputPaths Project(ReadOnlySpan<string> names)
+    {
+        var kept = 0;
+        foreach (var (name, _) in _pairs)
+        {
+            kept += names.Contains(name) ? 1 : 0;
+        }
+        if (kept == _pairs.Length)
+        {
+            return this;
+        }
+        var pairs = new KeyValuePair<string, string>[kept];
+        kept = 0;
+        foreach (var pair in _pairs)
+        {
+            if (names.Contains(pair.Key))
+            {
+                pairs[kept++] = pair;
+            }
+        }
+        return Of(pairs);
+    }
+
+    /// <summary>As above.</summary>
     public OutputPaths Project(IReadOnlySet<string> names) =>
         Array.TrueForAll(_pairs, pair => names.Contains(pair.Key)) ? this : Of(_pairs.Where(pair => names.Contains(pair.Key)));
 

@@ -10,6 +10,7 @@ public readonly record struct Requirement(int Position, OutputPaths Outputs);
 public sealed class TraceGraphBuilder
 {
     readonly List<OutputPaths?> _fixed = [];
+    readonly List<int> _lastNeededBy = [];
     readonly List<int> _nodePositions = [];
     readonly List<Requirement[]> _nodeNeeds = [];
     readonly List<ClaimRow> _claims = [];
@@ -28,35 +29,28 @@ public sealed class TraceGraphBuilder
     internal IReadOnlyList<Requirement> Targets => _targets;
 
     /// <summary>A derivation whose outputs somebody must vouch for.</summary>
-    public int AddPosition()
-    {
-        _fixed.Add(null);
-        return _fixed.Count - 1;
-    }
+    public int AddPosition() => Add(null);
 
     /// <summary>A derivation whose outputs are known beforehand: it needs no evidence.</summary>
-    public int AddFixed(OutputPaths outputs)
-    {
-        _fixed.Add(outputs);
-        return _fixed.Count - 1;
-    }
+    public int AddFixed(OutputPaths outputs) => Add(outputs);
 
     /// <summary>A resolved derivation of a position.</summary>
     /// <exception cref="ArgumentException">The position is fixed, or a requirement does not come before it, or two are of one position.</exception>
     public int AddNode(int position, IReadOnlyList<Requirement> needs)
     {
         RequireOpen(position);
-        var seen = new HashSet<int>(needs.Count);
+        var node = _nodePositions.Count;
         foreach (var need in needs)
         {
-            if (need.Position < 0 || need.Position >= position || !seen.Add(need.Position))
+            if (need.Position < 0 || need.Position >= position || _lastNeededBy[need.Position] == node)
             {
                 throw new ArgumentException($"position {position} cannot require position {need.Position}", nameof(needs));
             }
+            _lastNeededBy[need.Position] = node;
         }
         _nodePositions.Add(position);
         _nodeNeeds.Add([.. needs]);
-        return _nodePositions.Count - 1;
+        return node;
     }
 
     /// <param name="signer">A builder's bit number.</param>
@@ -79,6 +73,13 @@ public sealed class TraceGraphBuilder
     }
 
     public TraceGraph Build() => new(this);
+
+    int Add(OutputPaths? outputs)
+    {
+        _fixed.Add(outputs);
+        _lastNeededBy.Add(-1);
+        return _fixed.Count - 1;
+    }
 
     void RequireOpen(int position)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Quorate.Core;
 using Quorate.Crypto;
@@ -12,7 +13,11 @@ namespace Quorate.Nix.Verification;
 /// </summary>
 public sealed class TraceTrust
 {
+    /// <summary>Sets whose names are remembered: the same few come up at every step of a closure.</summary>
+    const int MaxNamed = 1024;
+
     readonly Dictionary<Ed25519PublicKey, TraceBuilder> _byKey = [];
+    readonly ConcurrentDictionary<ulong, string[]> _names = new();
 
     TraceTrust(string text, IReadOnlyList<TraceBuilder> builders, QuorumModel model)
     {
@@ -44,7 +49,10 @@ public sealed class TraceTrust
     public WitnessQuorum? WitnessesOf(string logId) => Builders.FirstOrDefault(builder => builder.Keys.LogId == logId)?.Keys.Witnesses;
 
     /// <summary>Names of the builders in a set, in the order of the rule.</summary>
-    public IReadOnlyList<string> Names(ulong set) => [.. Builders.Where(b => (b.Set & set) != 0).Select(b => b.Name)];
+    public IReadOnlyList<string> Names(ulong set) =>
+        _names.TryGetValue(set, out var names) ? names
+        : _names.Count < MaxNamed ? _names.GetOrAdd(set, NamesOf(set))
+        : NamesOf(set);
 
     /// <param name="keys">By builder; those that the model does not name have no vote and no place here.</param>
     /// <exception cref="MalformedException">The model cannot be used, with the reason.</exception>
@@ -69,6 +77,8 @@ public sealed class TraceTrust
         }
         return trust;
     }
+
+    string[] NamesOf(ulong set) => [.. Builders.Where(b => (b.Set & set) != 0).Select(b => b.Name)];
 
     static QuorumModel Compile(
         TrustModel model,

@@ -206,19 +206,15 @@ sealed class VerificationReport(
                     fixedOutputs.Add(need.Position);
                 }
             }
+            var wanted = required.GetValueOrDefault(position);
             var counting = node?.Counting ?? exploration.Legacy[position].Where(claim => claim.Discounted is null);
-            var claims = counting.Where(claim => !required.TryGetValue(position, out var wanted) || claim.Outputs.Satisfies(wanted));
+            ExploredClaim[] claims = [.. counting.Where(claim => wanted is null || claim.Outputs.Satisfies(wanted))];
+            StorePath[] inputs = [.. (node?.Needs ?? []).Select(need => PathOf(need.Position))];
             positions.Add(
-                new VerifiedPosition(
-                    derivation.Path,
-                    derivation.Derivation.Kind,
-                    required.GetValueOrDefault(position),
-                    node?.Hash,
-                    request.Trust.Names(dag.Signers[i])
-                )
+                new VerifiedPosition(derivation.Path, derivation.Derivation.Kind, wanted, node?.Hash, request.Trust.Names(dag.Signers[i]))
                 {
-                    Inputs = [.. (node?.Needs ?? []).Select(need => PathOf(need.Position))],
-                    Claims = [.. claims],
+                    Inputs = inputs,
+                    Claims = claims,
                     RestsOnLegacy = legacy.Contains(position),
                 }
             );
@@ -250,6 +246,10 @@ sealed class VerificationReport(
         var divergences = new List<Divergence>();
         for (var position = 0; position < exploration.Nodes.Count && divergences.Count < MaxDivergences; position++)
         {
+            if (AllAgree(position))
+            {
+                continue;
+            }
             var outcomes = exploration
                 .Nodes[position]
                 .SelectMany(node => Outcomes(node.Hash, node.Claims))
@@ -261,6 +261,23 @@ sealed class VerificationReport(
             }
         }
         return divergences;
+    }
+
+    /// <summary>Of one resolution everybody claims the same, which is so for nearly every position.</summary>
+    bool AllAgree(int position)
+    {
+        if (exploration.Nodes[position] is not [{ Claims: var claims }] || exploration.Legacy[position].Count > 0)
+        {
+            return false;
+        }
+        for (var i = 1; i < claims.Count; i++)
+        {
+            if (!claims[i].Outputs.Equals(claims[0].Outputs))
+            {
+                return false;
+            }
+        }
+        return true;
     }
 
     IEnumerable<DivergentOutcome> Outcomes(Derivations.ResolvedInputHash? resolved, IReadOnlyList<ExploredClaim> claims) =>
