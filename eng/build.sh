@@ -21,6 +21,24 @@ dotnet_build() {
         -p:NuGetAudit="$([ "${CI:-}" = true ] && echo true || echo false)" 9>&-
 }
 
+# What .NET calls this machine.
+runtime_identifier() {
+    case "$(uname -m)" in
+        x86_64) echo linux-x64 ;;
+        aarch64) echo linux-arm64 ;;
+        *) echo "no packages are made for $(uname -m)" >&2; return 1 ;;
+    esac
+}
+
+# program_publish PROJECT BUILD OUT: puts a program into the folder OUT as packages have it: compiled ahead of time, with its own runtime.
+program_publish() {
+    # The runtime packs of one platform are not in the committed lock files, hence QuoratePackaging (see Directory.Build.props).
+    DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 dotnet publish "$root/src/$1" -c Release -r "$(runtime_identifier)" --self-contained \
+        --nologo --verbosity quiet --disable-build-servers -nodeReuse:false -p:UseSharedCompilation=false \
+        -p:QuoratePackaging=true -p:RestoreLockedMode=false -p:RunAnalyzers=false \
+        -p:PublishReadyToRun=true -p:PublishDocumentationFiles=false -p:ArtifactsPath="$2/" -o "$3" 9>&-
+}
+
 # Everything that goes into a program; a deleted file shows as a newer folder.
 sources_newer_than() {
     [ ! -e "$1" ] ||

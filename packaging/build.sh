@@ -7,10 +7,10 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 . "$root/eng/build.sh"
 dotnet_required
 
-case "$(uname -m)" in
-    x86_64) rid=linux-x64 arch=amd64 ;;
-    aarch64) rid=linux-arm64 arch=arm64 ;;
-    *) echo "no package for $(uname -m)" >&2; exit 1 ;;
+rid=$(runtime_identifier)
+case "$rid" in
+    linux-x64) arch=amd64 ;;
+    linux-arm64) arch=arm64 ;;
 esac
 version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' "$root/Directory.Build.props")
 out="$root/artifacts/package"
@@ -18,17 +18,10 @@ tree="$out/tree"
 rm -rf "$out"
 mkdir -p "$tree/usr/lib/quorate"
 
-publish() {
-    # The runtime packs of one platform are not in the committed lock files, hence QuoratePackaging (see Directory.Build.props).
-    DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 dotnet publish "$root/src/$1" -c Release -r "$rid" --self-contained \
-        --nologo --verbosity quiet --disable-build-servers -nodeReuse:false -p:UseSharedCompilation=false \
-        -p:QuoratePackaging=true -p:RestoreLockedMode=false -p:RunAnalyzers=false \
-        -p:PublishReadyToRun=true -p:PublishDocumentationFiles=false -p:ArtifactsPath="$out/build/" -o "$tree/usr/lib/quorate" 9>&-
-}
 (
     build_lock
-    publish Quorate.Node
-    publish Quorate.Cli
+    program_publish Quorate.Node "$out/build" "$tree/usr/lib/quorate"
+    program_publish Quorate.Cli "$out/build" "$tree/usr/lib/quorate"
 ) >&2
 
 cd "$tree/usr/lib/quorate"

@@ -123,6 +123,7 @@ sealed record Row(
                 json.WriteBoolean("cpu_met", Cpu <= cpu);
             }
             json.WriteNumber("node_hash_ns", Math.Round(calibration.NodeHashNanoseconds, 1));
+            json.WriteNumber("ed25519_verify_p50_us", Math.Round(calibration.SignatureMicroseconds, 1));
             json.WriteNumber("fdatasync_p50_us", Math.Round(calibration.SyncMicroseconds, 1));
             json.WriteNumber("load", calibration.Load);
             foreach (var (key, value) in Notes)

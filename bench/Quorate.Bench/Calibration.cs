@@ -4,11 +4,13 @@ using System.Runtime.InteropServices;
 using Quorate.Core;
 using Quorate.Core.Files;
 using Quorate.Core.Merkle;
+using Quorate.Crypto;
 
 namespace Quorate.Bench;
 
 /// <summary>How fast this machine is right now, printed beside every row: shared machines vary tenfold.</summary>
-sealed record Calibration(double NodeHashNanoseconds, double SyncMicroseconds, double Load)
+/// <param name="SignatureMicroseconds">To verify one Ed25519 signature of a short message, as libsodium does it.</param>
+sealed record Calibration(double NodeHashNanoseconds, double SignatureMicroseconds, double SyncMicroseconds, double Load)
 {
     public static Calibration Measure(string folder)
     {
@@ -22,14 +24,29 @@ sealed record Calibration(double NodeHashNanoseconds, double SyncMicroseconds, d
             TreeHash.Nodes(TreeHash.NodePrefix, pairs, parents);
         }
         var hash = Stopwatch.GetElapsedTime(start).TotalNanoseconds / Nodes;
-        return new Calibration(hash, SyncMedian(folder), LoadAverage());
+        return new Calibration(hash, SignatureMedian(), SyncMedian(folder), LoadAverage());
     }
 
     public override string ToString() =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"calibration: node hash {NodeHashNanoseconds:0} ns, fdatasync p50 {SyncMicroseconds:0} µs, load {Load:0.00}"
+            $"calibration: node hash {NodeHashNanoseconds:0} ns, signature {SignatureMicroseconds:0} µs, fdatasync p50 {SyncMicroseconds:0} µs, load {Load:0.00}"
         );
+
+    static double SignatureMedian()
+    {
+        using var key = Ed25519PrivateKey.Generate();
+        var signature = key.Sign("calibration"u8);
+        var times = new double[501];
+        for (var i = 0; i < times.Length; i++)
+        {
+            var start = Stopwatch.GetTimestamp();
+            _ = key.PublicKey.Verify("calibration"u8, signature);
+            times[i] = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+        }
+        Array.Sort(times);
+        return times[times.Length / 2];
+    }
 
     static double SyncMedian(string folder)
     {
