@@ -1,6 +1,6 @@
 namespace Quorate.Sources.Traces;
 
-/// <summary>An object and what identifies its version; <see cref="Tag"/> is null where the place cannot tell versions apart.</summary>
+/// <summary>An object; <see cref="Tag"/> is what a server calls this version of it, null where it does not or the place is none.</summary>
 sealed record StoredTrace(ReadOnlyMemory<byte> Bytes, string? Tag);
 
 /// <summary>One kind of place for trace objects: HTTP, or a directory.</summary>

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using Quorate.Core.Encodings;
 using Quorate.Core.Files;
 
 namespace Quorate.Sources.Traces;
@@ -7,6 +5,7 @@ namespace Quorate.Sources.Traces;
 /// <summary>Trace objects as files. Writers exclude each other by a lock file beside the object; readers see whole files only.</summary>
 sealed class TraceDirectory(TimeProvider time) : ITraceStorage
 {
+    const int ReadAtOnce = 64 << 10;
     const int LockAttempts = 100;
     static readonly TimeSpan s_lockPause = TimeSpan.FromMilliseconds(20);
 
@@ -31,10 +30,14 @@ sealed class TraceDirectory(TimeProvider time) : ITraceStorage
             // Files are replaced and never changed, so a short one is an error of the disk.
             while (read < bytes.Length)
             {
-                var count = await RandomAccess.ReadAsync(file, bytes.AsMemory(read), read, cancellationToken);
+                // Opening it has waited for the disk already; giving a little file to another thread takes longer than reading it.
+                var count =
+                    length <= ReadAtOnce
+                        ? RandomAccess.Read(file, bytes.AsSpan(read), read)
+                        : await RandomAccess.ReadAsync(file, bytes.AsMemory(read), read, cancellationToken);
                 read += count > 0 ? count : throw new TraceCacheException($"{path} ends early");
             }
-            return new StoredTrace(bytes, Hex.Encode(SHA256.HashData(bytes)));
+            return new StoredTrace(bytes, Tag: null);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -54,7 +57,7 @@ sealed class TraceDirectory(TimeProvider time) : ITraceStorage
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             await using var held = await LockAsync(path, cancellationToken);
             var now = await ReadAsync(name, int.MaxValue, cancellationToken);
-            if (now?.Tag != read?.Tag)
+            if (now is null != read is null || (read is not null && !now!.Bytes.Span.SequenceEqual(read.Bytes.Span)))
             {
                 return false;
             }
