@@ -260,7 +260,7 @@ public sealed class GateHost(
             traces.Derivations,
             caches,
             [.. keepers.Except(traces.Sources, StringComparer.Ordinal).Select(AddressOf).Select(address => new TraceCache(address, time))],
-            () => [.. caches, .. NodeTraceSources.Of(logs)],
+            () => [.. caches, .. NodeTraceSources.Of(logs, trust)],
             traceFolder,
             new LoggedInputs(logs).Next
         );

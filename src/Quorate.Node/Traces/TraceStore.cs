@@ -44,7 +44,7 @@ sealed class TraceStore(LogRegistry registry, Publisher publisher, Func<NodeConf
         var elements = new List<TraceElement>();
         string? unavailable = null;
         var size = 0L;
-        foreach (var source in Own.Select(NodeTraceSources.Of).Concat(Mirrors.Select(NodeTraceSources.Of)))
+        foreach (var source in Own.Select(own => NodeTraceSources.Of(own)).Concat(Mirrors.Select(mirror => NodeTraceSources.Of(mirror))))
         {
             switch (await source.FindAsync(input, cancellationToken))
             {

@@ -1,4 +1,6 @@
 using System.Net;
+using Quorate.Crypto;
+using Quorate.Crypto.Notes;
 using Quorate.Nix;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Realisations;
@@ -70,6 +72,36 @@ public sealed class GateOverLogsTests
             async () => (await scene.AskAsync(TopId.CachePath)).Status == HttpStatusCode.OK,
             "the second claim counts"
         );
+    }
+
+    [Theory]
+    [InlineData("mirror", """before("2100-01-01")""", HttpStatusCode.OK)]
+    [InlineData("mirror", """before("2000-01-01")""", HttpStatusCode.NotFound)]
+    [InlineData("mirror", """fresh("1h")""", HttpStatusCode.OK)]
+    [InlineData("query", """before("2100-01-01")""", HttpStatusCode.OK)]
+    [InlineData("query", """before("2000-01-01")""", HttpStatusCode.NotFound)]
+    [InlineData("query", """fresh("1h")""", HttpStatusCode.OK)]
+    public async Task Condition_on_a_log_is_judged_by_what_the_node_keeps_of_it(string mode, string condition, HttpStatusCode expected)
+    {
+        await using var scene = await LogScene.StartAsync(mode);
+        scene.Trust("amy where " + condition, scene.LogId("amy"));
+        await scene.Consumer.ReloadAsync();
+        await scene.ClaimAllAsync();
+
+        Assert.Equal(expected, (await scene.AskAsync(TopKey.CachePath)).Status);
+    }
+
+    [Fact]
+    public async Task Condition_never_holds_where_the_trust_file_names_witnesses_that_the_node_does_not_ask()
+    {
+        await using var scene = await LogScene.StartAsync();
+        using var witness = Ed25519PrivateKey.Generate();
+        var key = NoteVerifierKey.Cosignature("wim.example", witness.PublicKey).ToString();
+        scene.Trust("""amy where fresh("1h")""", scene.LogId("amy"), key);
+        await scene.Consumer.ReloadAsync();
+        await scene.ClaimAllAsync();
+
+        Assert.Equal(HttpStatusCode.NotFound, (await scene.AskAsync(TopKey.CachePath)).Status);
     }
 
     [Fact]

@@ -97,14 +97,18 @@ sealed class LogScene : IAsyncDisposable
 
     /// <summary>Writes the trust file of the gate; takes effect at the next reload.</summary>
     /// <param name="logOfAmy">The ID of the log that amy has in it.</param>
-    public void Trust(string rule, string? logOfAmy = null) =>
+    /// <param name="witness">A verifier key of a witness that it names for that log.</param>
+    public void Trust(string rule, string? logOfAmy = null, string? witness = null) =>
         File.WriteAllText(
             TrustFile,
             $$"""
-            rule: "{{rule}}"
+            rule: '{{rule}}'
             builders:
-              amy: { keys: ["{{ClaimKey("amy")}}"]{{(logOfAmy is null ? "" : $", log: {logOfAmy}")}} }
+              amy: { keys: ["{{ClaimKey("amy")}}"]{{(logOfAmy is null ? "" : $", log: {logOfAmy}")}}{{(
+                witness is null ? "" : ", witnesses: { require: 1, of: [wim] }"
+            )}} }
               ben: { keys: ["{{ClaimKey("ben")}}"] }
+            {{(witness is null ? "" : $"witnesses: {{ wim: {{ key: '{witness}' }} }}")}}
             """
         );
 

@@ -11,6 +11,7 @@ using Quorate.Node.Traces;
 using Quorate.Sources.NixCaches;
 using Quorate.Sources.Traces;
 using Quorate.Trust;
+using Quorate.Trust.Rules;
 
 namespace Quorate.Node.Gates.Traces;
 
@@ -38,8 +39,8 @@ sealed class GateTraces : IDisposable
     /// <summary>More evidence never takes an acceptance back; what could is a changed configuration, after which nothing is believed any more.</summary>
     static readonly TimeSpan s_acceptedIsBelieved = TimeSpan.FromMinutes(1);
 
-    // A builder uploads right after a build; what was missing a moment ago may be there now.
-    static readonly TimeSpan s_refusedIsBelieved = TimeSpan.FromSeconds(2);
+    // A builder uploads right after a build; what was missing a moment ago may be there now. And what is fresh may not be any more.
+    static readonly TimeSpan s_believedForNow = TimeSpan.FromSeconds(2);
 
     const int MaxJudgements = 50_000;
     const int MaxObjects = 500_000;
@@ -80,11 +81,14 @@ sealed class GateTraces : IDisposable
             time
         );
         _time = time;
+        var dependsOnTime = parts
+            .Trust.Builders.SelectMany(builder => builder.Conditions)
+            .Any(condition => condition is VoteCondition.Fresh);
         _judgements = new SharedWork<StorePath, TraceJudgement>(
             JudgeAsync,
             judgement =>
                 judgement.Outcome == GateOutcome.NotReady ? TimeSpan.Zero
-                : judgement.Outputs is null ? s_refusedIsBelieved
+                : judgement.Outputs is null || dependsOnTime ? s_believedForNow
                 : s_acceptedIsBelieved,
             MaxJudgements,
             time,
