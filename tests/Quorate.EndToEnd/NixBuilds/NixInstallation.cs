@@ -8,6 +8,8 @@ namespace Quorate.EndToEnd.NixBuilds;
 /// <summary>A Nix to build with: this machine's own, or that of another Debian suite, unpacked beside it.</summary>
 sealed partial class NixInstallation
 {
+    const int MaxAttempts = 4;
+
     readonly string? _bin;
 
     NixInstallation(string? bin, string version)
@@ -83,7 +85,29 @@ sealed partial class NixInstallation
     /// <summary>Absolute path of one of its programs.</summary>
     public string Program(string name) => _bin is null ? Machine.Require(name, "nix-bin") : Path.Combine(_bin, name);
 
-    public Task<ProgramResult> RunAsync(NixStore store, string program, params string[] arguments) =>
+    /// <summary>Runs one of its programs. Where Nix itself crashed it is run again: its store is as it was.</summary>
+    public async Task<ProgramResult> RunAsync(NixStore store, string program, params string[] arguments)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var result = await RunOnceAsync(store, program, arguments);
+            if (attempt == MaxAttempts || !HasCrashed(result))
+            {
+                return result;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Nix 2.8 sometimes closes a pipe twice when it has asked a cache for a realisation. By chance that is another file by then, and it dies of it in one
+    /// way or another.
+    /// </summary>
+    bool HasCrashed(ProgramResult result) =>
+        Version.StartsWith("2.8", StringComparison.Ordinal)
+        && result.Code != 0
+        && (result.Code > 128 || result.Errors.Contains("Bad file descriptor", StringComparison.Ordinal));
+
+    Task<ProgramResult> RunOnceAsync(NixStore store, string program, string[] arguments) =>
         RunningProgram.RunAsync(
             Path.Combine(_bin ?? "", program),
             arguments,
