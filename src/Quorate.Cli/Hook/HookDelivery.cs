@@ -78,9 +78,9 @@ sealed class HookDelivery(ControlClient client, HookSpool? spool, string? wanted
             {
                 await client.KeepDerivationAsync(Encoding.Latin1.GetString(item.Key.Span), derivation, cancellationToken);
             }
-            catch (ControlException e) when (e.Status is >= 400 and < 500)
+            catch (ControlException e) when (e.Status is 400 or 403 or 404 or 413)
             {
-                // The filter of now holds its name back, or the node keeps none: asking again would not change that.
+                // The filter of now holds its name back, or the node keeps none: asking again would not change that. A busy node is asked again.
             }
         }
     }

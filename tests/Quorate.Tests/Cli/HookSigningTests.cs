@@ -80,16 +80,19 @@ public sealed class HookSigningTests : IDisposable
         Assert.Equal(0, _f.SpoolState().Batches);
     }
 
-    [Fact]
-    public async Task Claim_whose_derivation_did_not_reach_the_node_waits_on()
+    [Theory]
+    [InlineData(503, 1)]
+    [InlineData(429, 1)]
+    [InlineData(403, 0)]
+    public async Task Claim_waits_on_while_its_derivation_may_still_reach_the_node(int status, int waiting)
     {
         var build = await BuildAsync();
         await using var node = await NodeAsync();
-        node.Answers[$"/traces/drv/{build.Derivation.HashPart}"] = _ => (503, """{"error":{"code":"unavailable","message":"later"}}""");
+        node.Answers[$"/traces/drv/{build.Derivation.HashPart}"] = _ => (status, """{"error":{"code":"some","message":"said"}}""");
 
         await HookAsync(build, node.Address);
 
-        Assert.Equal(1, _f.SpoolState().Batches);
+        Assert.Equal(waiting, _f.SpoolState().Batches);
     }
 
     [Fact]
