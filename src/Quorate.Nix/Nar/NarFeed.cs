@@ -12,8 +12,8 @@ public static class NarFeed
     const int Block = NarEncoder.FlushSize;
 
     static readonly PipeOptions s_options = new(
-        pauseWriterThreshold: 4 * Block,
-        resumeWriterThreshold: 2 * Block,
+        pauseWriterThreshold: 8 * Block,
+        resumeWriterThreshold: 6 * Block,
         minimumSegmentSize: Block,
         useSynchronizationContext: false
     );
@@ -104,18 +104,25 @@ public static class NarFeed
             while (true)
             {
                 var result = await reader.ReadAsync(cancellationToken);
+                if (result.Buffer.IsEmpty && result.IsCompleted)
+                {
+                    return;
+                }
+                // A segment at a time: what was taken is given back while the producer still has a lead, not when all is used up.
+                var taken = 0;
                 foreach (var segment in result.Buffer)
                 {
                     foreach (var sink in sinks)
                     {
                         sink.Write(segment.Span);
                     }
+                    taken = segment.Length;
+                    if (taken > 0)
+                    {
+                        break;
+                    }
                 }
-                reader.AdvanceTo(result.Buffer.End);
-                if (result.IsCompleted)
-                {
-                    return;
-                }
+                reader.AdvanceTo(result.Buffer.GetPosition(taken));
             }
         }
         finally

@@ -5,13 +5,29 @@ namespace Quorate.Sources.Traces;
 /// <summary>Trace objects as files. Writers exclude each other by a lock file beside the object; readers see whole files only.</summary>
 sealed class TraceDirectory(TimeProvider time) : ITraceStorage
 {
-    const int ReadAtOnce = 64 << 10;
+    const int ReadAtOnce = 1 << 20;
     const int LockAttempts = 100;
     static readonly TimeSpan s_lockPause = TimeSpan.FromMilliseconds(20);
 
-    public async Task<StoredTrace?> ReadAsync(Uri name, int maxBytes, CancellationToken cancellationToken)
+    public Task<StoredTrace?> ReadAsync(Uri name, int maxBytes, CancellationToken cancellationToken)
     {
-        var path = TraceCacheAddress.LocalPath(name);
+        // The runtime reads files by letting a thread wait, whoever asks; handing a file to another thread takes longer than reading it from memory.
+        try
+        {
+            return Task.FromResult(Read(TraceCacheAddress.LocalPath(name), maxBytes, cancellationToken));
+        }
+        catch (TraceCacheException e)
+        {
+            return Task.FromException<StoredTrace?>(e);
+        }
+        catch (OperationCanceledException)
+        {
+            return Task.FromCanceled<StoredTrace?>(cancellationToken);
+        }
+    }
+
+    static StoredTrace? Read(string path, int maxBytes, CancellationToken cancellationToken)
+    {
         // Of the two layouts that are asked for one is missing as a rule, and an exception costs more than verifying the other.
         if (!File.Exists(path))
         {
@@ -19,22 +35,19 @@ sealed class TraceDirectory(TimeProvider time) : ITraceStorage
         }
         try
         {
-            using var file = File.OpenHandle(path, options: FileOptions.Asynchronous);
+            using var file = File.OpenHandle(path);
             var length = RandomAccess.GetLength(file);
             if (length > maxBytes)
             {
                 throw new TraceCacheException($"{path} has {length} bytes, over the limit of {maxBytes}");
             }
-            var bytes = new byte[length];
+            var bytes = GC.AllocateUninitializedArray<byte>((int)length);
             var read = 0;
             // Files are replaced and never changed, so a short one is an error of the disk.
             while (read < bytes.Length)
             {
-                // Opening it has waited for the disk already; giving a little file to another thread takes longer than reading it.
-                var count =
-                    length <= ReadAtOnce
-                        ? RandomAccess.Read(file, bytes.AsSpan(read), read)
-                        : await RandomAccess.ReadAsync(file, bytes.AsMemory(read), read, cancellationToken);
+                cancellationToken.ThrowIfCancellationRequested();
+                var count = RandomAccess.Read(file, bytes.AsSpan(read, Math.Min(ReadAtOnce, bytes.Length - read)), read);
                 read += count > 0 ? count : throw new TraceCacheException($"{path} ends early");
             }
             return new StoredTrace(bytes, Tag: null);
@@ -56,7 +69,7 @@ sealed class TraceDirectory(TimeProvider time) : ITraceStorage
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             await using var held = await LockAsync(path, cancellationToken);
-            var now = await ReadAsync(name, int.MaxValue, cancellationToken);
+            var now = Read(path, int.MaxValue, cancellationToken);
             if (now is null != read is null || (read is not null && !now!.Bytes.Span.SequenceEqual(read.Bytes.Span)))
             {
                 return false;

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
-using System.Threading.Channels;
 using Quorate.Core;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Realisations;
@@ -29,7 +28,6 @@ public sealed partial class TraceExplorer
     readonly Sha256Digest?[]? _unresolvedHashes;
     readonly ExplorationLimits _limits;
     readonly OwnOutputs _own;
-    readonly IProgress<(int Done, int Of)>? _progress;
     readonly UpstreamPlaceholders _placeholders = new();
 
     readonly IReadOnlyList<ExploredNode>[] _nodes;
@@ -46,8 +44,7 @@ public sealed partial class TraceExplorer
         NixEntryLookups? entries,
         Sha256Digest?[]? unresolvedHashes,
         ExplorationLimits limits,
-        OwnOutputs own,
-        IProgress<(int Done, int Of)>? progress
+        OwnOutputs own
     )
     {
         _closure = closure;
@@ -57,7 +54,6 @@ public sealed partial class TraceExplorer
         _unresolvedHashes = unresolvedHashes;
         _limits = limits;
         _own = own;
-        _progress = progress;
         _nodes = new IReadOnlyList<ExploredNode>[closure.Derivations.Count];
         _legacy = new IReadOnlyList<ExploredClaim>[closure.Derivations.Count];
         _variants = new VariantsOfOutputs?[closure.Derivations.Count];
@@ -89,8 +85,8 @@ public sealed partial class TraceExplorer
                 ? new NixEntryLookups(trust, entrySources, now, refused)
                 : null;
         var unresolved = entries is not null && trust.UsesLegacyKeys ? UnresolvedHashes.Of(closure) : null;
-        var explorer = new TraceExplorer(closure, regime, lookups, entries, unresolved, limits, own, progress);
-        await explorer.RunAsync(parallel, cancellationToken);
+        var explorer = new TraceExplorer(closure, regime, lookups, entries, unresolved, limits, own);
+        await ClosureWalk.RunAsync(closure.Derivations, explorer.ExploreAsync, parallel, progress, cancellationToken);
         return new TraceExploration(
             closure,
             explorer._nodes,
@@ -101,64 +97,6 @@ public sealed partial class TraceExplorer
             refused.All,
             explorer.Lookups
         );
-    }
-
-    /// <summary>Each derivation is taken up when the last of its inputs is done.</summary>
-    async Task RunAsync(int parallel, CancellationToken cancellationToken)
-    {
-        var derivations = _closure.Derivations;
-        var consumers = new List<int>[derivations.Count];
-        var waiting = new int[derivations.Count];
-        var ready = Channel.CreateUnbounded<int>();
-        for (var position = 0; position < derivations.Count; position++)
-        {
-            consumers[position] = [];
-            waiting[position] = derivations[position].Inputs.Count;
-            foreach (var input in derivations[position].Inputs)
-            {
-                consumers[input.Position].Add(position);
-            }
-        }
-        for (var position = 0; position < derivations.Count; position++)
-        {
-            if (waiting[position] == 0)
-            {
-                ready.Writer.TryWrite(position);
-            }
-        }
-        var remaining = derivations.Count;
-
-        async Task WorkAsync()
-        {
-            try
-            {
-                await foreach (var position in ready.Reader.ReadAllAsync(cancellationToken))
-                {
-                    await ExploreAsync(position, cancellationToken);
-                    foreach (var consumer in consumers[position])
-                    {
-                        if (Interlocked.Decrement(ref waiting[consumer]) == 0)
-                        {
-                            ready.Writer.TryWrite(consumer);
-                        }
-                    }
-                    var left = Interlocked.Decrement(ref remaining);
-                    _progress?.Report((derivations.Count - left, derivations.Count));
-                    if (left == 0)
-                    {
-                        ready.Writer.Complete();
-                    }
-                }
-            }
-            catch (Exception e)
-            {
-                // The others wait for work that will not come.
-                ready.Writer.TryComplete(e);
-                throw;
-            }
-        }
-
-        await Task.WhenAll(Enumerable.Range(0, Math.Max(1, parallel)).Select(_ => Task.Run(WorkAsync, cancellationToken)));
     }
 
     async Task ExploreAsync(int position, CancellationToken cancellationToken)

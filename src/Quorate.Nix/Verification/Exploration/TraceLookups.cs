@@ -19,6 +19,9 @@ sealed class TraceLookups(
     RefusalCounts refused
 )
 {
+    /// <summary>Elements of one object whose signatures are checked side by side. What a stranger's object has may be millions.</summary>
+    const int CheckedAtOnce = 8;
+
     readonly TraceAdmission _admission = new(new TraceKeys(trust.ClaimKeys), required);
     readonly ConcurrentDictionary<ResolvedInputHash, Task<TraceAnswer>> _asked = new();
 
@@ -52,7 +55,7 @@ sealed class TraceLookups(
                 case TraceLookup.Found found:
                     foreach (var traces in found.Objects)
                     {
-                        Admit(traces, question, sources[i], findings, sightings);
+                        await AdmitAsync(traces, question, sources[i], findings, sightings);
                     }
                     unavailable.AddRange(found.Problems.Select(problem => $"{sources[i].Name}: {problem}"));
                     break;
@@ -67,7 +70,8 @@ sealed class TraceLookups(
         return new TraceAnswer(Explored(findings.Claims, sightings), findings.Details, unavailable);
     }
 
-    void Admit(
+    /// <summary>The others of a derivation's claims are checked on another core, if one is idle: in a chain of steps nothing else could be done there.</summary>
+    async ValueTask AdmitAsync(
         TraceObject traces,
         TraceQuestion question,
         ITraceSource source,
@@ -75,18 +79,31 @@ sealed class TraceLookups(
         List<(TraceEvidence, TraceSighting)> sightings
     )
     {
-        foreach (var element in traces.Elements)
+        foreach (var elements in traces.Elements.Chunk(CheckedAtOnce))
         {
-            if (_admission.Check(element, question, out var claim) is { } refusal)
+            var others = new Task<(TraceRefusal? Refusal, TraceClaim? Claim)>[elements.Length - 1];
+            for (var i = 0; i < others.Length; i++)
             {
-                findings.Add(refusal);
-                continue;
+                var element = elements[i + 1];
+                others[i] = Task.Run(() => Check(element, question));
             }
-            findings.Add(claim!);
-            var standing = (source as ITraceStandings)?.StandingOf(element.Raw.Span);
-            sightings.Add((claim!.Evidence[0], new TraceSighting(source.Name, standing)));
+            for (var i = 0; i < elements.Length; i++)
+            {
+                var (refusal, claim) = i == 0 ? Check(elements[0], question) : await others[i - 1];
+                if (refusal is not null)
+                {
+                    findings.Add(refusal);
+                    continue;
+                }
+                findings.Add(claim!);
+                var standing = (source as ITraceStandings)?.StandingOf(elements[i].Raw.Span);
+                sightings.Add((claim!.Evidence[0], new TraceSighting(source.Name, standing)));
+            }
         }
     }
+
+    (TraceRefusal? Refusal, TraceClaim? Claim) Check(TraceElement element, TraceQuestion question) =>
+        (_admission.Check(element, question, out var claim), claim);
 
     /// <summary>Builders mostly agree, and a closure has many claims: what several of them state is kept once.</summary>
     ExploredClaim[] Explored(IReadOnlyList<TraceClaim> claims, List<(TraceEvidence Evidence, TraceSighting Sighting)> sightings)
