@@ -14,7 +14,7 @@ installed="$root/artifacts/installed"
     if [ -z "${QUORATE_BENCH_CLI:-}" ] && sources_newer_than "$installed/stamp"; then
         mkdir -p "$installed"
         : >"$installed/stamp.started"
-        program_publish Quorate.Cli "$installed/build" "$installed/quorate"
+        cli_publish "$installed/build" "$installed/quorate"
         mv "$installed/stamp.started" "$installed/stamp"
     fi
 ) >&2

@@ -30,13 +30,21 @@ runtime_identifier() {
     esac
 }
 
-# program_publish PROJECT BUILD OUT: puts a program into the folder OUT as packages have it: compiled ahead of time, with its own runtime.
+# program_publish PROJECT BUILD OUT [OPTION...]: puts a program into the folder OUT as packages have it: compiled ahead of time, with its own runtime.
 program_publish() {
+    local project=$1 build=$2 out=$3
+    shift 3
     # The runtime packs of one platform are not in the committed lock files, hence QuoratePackaging (see Directory.Build.props).
-    DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 dotnet publish "$root/src/$1" -c Release -r "$(runtime_identifier)" --self-contained \
+    DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1 dotnet publish "$root/src/$project" -c Release -r "$(runtime_identifier)" --self-contained \
         --nologo --verbosity quiet --disable-build-servers -nodeReuse:false -p:UseSharedCompilation=false \
         -p:QuoratePackaging=true -p:RestoreLockedMode=false -p:RunAnalyzers=false \
-        -p:PublishReadyToRun=true -p:PublishDocumentationFiles=false -p:ArtifactsPath="$2/" -o "$3" 9>&-
+        -p:PublishReadyToRun=true -p:PublishDocumentationFiles=false -p:ArtifactsPath="$build/" -o "$out" "$@" 9>&-
+}
+
+# cli_publish BUILD OUT: the client. It starts anew for every question, so what it uses of the runtime with its own types is compiled ahead of time too:
+# one image of all its assemblies, those of the runtime included. A node in the same folder runs on the same image.
+cli_publish() {
+    program_publish Quorate.Cli "$1" "$2" -p:PublishReadyToRunComposite=true
 }
 
 # Everything that goes into a program; a deleted file shows as a newer folder.

@@ -21,7 +21,7 @@ mkdir -p "$tree/usr/lib/quorate"
 (
     build_lock
     program_publish Quorate.Node "$out/build" "$tree/usr/lib/quorate"
-    program_publish Quorate.Cli "$out/build" "$tree/usr/lib/quorate"
+    cli_publish "$out/build" "$tree/usr/lib/quorate"
 ) >&2
 
 cd "$tree/usr/lib/quorate"
