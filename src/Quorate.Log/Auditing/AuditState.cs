@@ -11,12 +11,13 @@ namespace Quorate.Log.Auditing;
 /// </summary>
 public sealed record AuditState
 {
-    const string FirstLine = "quorate-audit 1";
+    const string FirstLine = "quorate-audit 2";
 
     /// <summary>Largest file in bytes.</summary>
     public const int MaxBytes = 1 << 20;
 
-    AuditState(string key, Checkpoint? audited, TileTower tower) => (Key, Audited, Tower) = (key, audited, tower);
+    AuditState(string key, Checkpoint? audited, TileTower tower, AuditedHeads heads) =>
+        (Key, Audited, Tower, Heads) = (key, audited, tower, heads);
 
     /// <summary>The verifier key, which names the log.</summary>
     public string Key { get; }
@@ -26,10 +27,12 @@ public sealed record AuditState
 
     internal TileTower Tower { get; }
 
-    internal static AuditState Of(string key, Checkpoint? audited, TileTower tower)
+    internal AuditedHeads Heads { get; }
+
+    internal static AuditState Of(string key, Checkpoint? audited, TileTower tower, AuditedHeads heads)
     {
         var pending = Enumerable.Range(1, TileLayout.MaxLevels - 1).Select(l => tower.Pending(l).ToArray()).ToList();
-        return new AuditState(key, audited, TileTower.Of(tower.Tiles, pending)!);
+        return new AuditState(key, audited, TileTower.Of(tower.Tiles, pending)!, heads);
     }
 
     /// <summary>Reads what <see cref="ToBytes"/> gives.</summary>
@@ -42,7 +45,7 @@ public sealed record AuditState
         }
         var lines = Encoding.UTF8.GetString(file).Split('\n');
         if (
-            lines.Length != 4 + TileLayout.MaxLevels
+            lines.Length != 5 + TileLayout.MaxLevels
             || lines[0] != FirstLine
             || lines[^1].Length != 0
             || !lines[1].StartsWith("key ", StringComparison.Ordinal)
@@ -50,6 +53,8 @@ public sealed record AuditState
             || !TryAudited(lines[2], key.Name, out var audited)
             || !lines[3].StartsWith("tiles ", StringComparison.Ordinal)
             || !StrictDecimal.TryParse(lines[3].AsSpan(6), out var tiles)
+            || !lines[4].StartsWith("heads ", StringComparison.Ordinal)
+            || !AuditedHeads.TryParse(lines[4].AsSpan(6), out var heads)
         )
         {
             return false;
@@ -59,8 +64,8 @@ public sealed record AuditState
         {
             var prefix = $"{level} ";
             if (
-                !lines[3 + level].StartsWith(prefix, StringComparison.Ordinal)
-                || !StrictBase64.TryDecode(lines[3 + level].AsSpan(prefix.Length), TileNumber.FullWidth * Sha256Digest.Size, out var bytes)
+                !lines[4 + level].StartsWith(prefix, StringComparison.Ordinal)
+                || !StrictBase64.TryDecode(lines[4 + level].AsSpan(prefix.Length), TileNumber.FullWidth * Sha256Digest.Size, out var bytes)
                 || bytes.Length % Sha256Digest.Size != 0
             )
             {
@@ -68,7 +73,7 @@ public sealed record AuditState
             }
             pending.Add([.. bytes.Chunk(Sha256Digest.Size).Select(h => new Sha256Digest(h))]);
         }
-        state = TileTower.Of(tiles, pending) is { } tower ? new AuditState(key.ToString(), audited, tower) : null;
+        state = TileTower.Of(tiles, pending) is { } tower ? new AuditState(key.ToString(), audited, tower, heads) : null;
         return state is not null;
     }
 
@@ -77,6 +82,7 @@ public sealed record AuditState
         var text = new StringBuilder($"{FirstLine}\nkey {Key}\naudited ");
         text.Append(Audited is { } a ? $"{a.Size} {StrictBase64.Encode(a.Root.AsSpan())}\n" : "nothing\n");
         text.Append("tiles ").Append(Tower.Tiles).Append('\n');
+        text.Append("heads ").Append(Heads).Append('\n');
         for (var level = 1; level < TileLayout.MaxLevels; level++)
         {
             var hashes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(Tower.Pending(level));

@@ -1,4 +1,6 @@
+using System.Security.Cryptography;
 using System.Text.Json;
+using Quorate.Core;
 using Quorate.Core.Merkle;
 using Quorate.Crypto;
 using Quorate.Log.Tiles;
@@ -9,7 +11,7 @@ namespace Quorate.Log.Auditing;
 /// The signed heads of a Quorate log, in order: each is signed, has one map-history leaf more than the one before, and the map-history root of those
 /// leaves. Whether its log root and map root are right is for the caller, who has the entries.
 /// </summary>
-sealed class HeadAudit
+sealed class HeadAudit : IDisposable
 {
     const int MaxHeadJson = 4 << 10;
 
@@ -18,11 +20,14 @@ sealed class HeadAudit
     readonly ulong _count;
     readonly MerkleTree _mapHistory = new();
     readonly TileBuffer _buffer = new();
+    readonly IncrementalHash _records = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    readonly AuditedHeads _earlier;
     LogHead[] _bundle = [];
     LogHead? _before;
     ulong _next;
 
-    HeadAudit(ITileSource source, Ed25519PublicKey key, ulong count) => (_source, _key, _count) = (source, key, count);
+    HeadAudit(ITileSource source, Ed25519PublicKey key, ulong count, AuditedHeads earlier) =>
+        (_source, _key, _count, _earlier) = (source, key, count, earlier);
 
     /// <summary>The next head that was not taken; null behind the last one.</summary>
     internal LogHead? Current { get; private set; }
@@ -32,21 +37,36 @@ sealed class HeadAudit
     /// <summary>The bundle that the current head is in.</summary>
     internal string Path => PathOf(_next);
 
+    /// <summary>The heads that were taken, for a later audit to compare.</summary>
+    internal AuditedHeads Audited => new(_next, Digest());
+
     /// <summary>Null for a log that is not a Quorate log: it has no object <c>head</c>.</summary>
+    /// <param name="earlier">Heads that an earlier audit took: they must still be the same.</param>
     /// <exception cref="BadObjectException"/>
-    internal static async Task<HeadAudit?> OpenAsync(ITileSource source, Ed25519PublicKey? key, CancellationToken cancellationToken)
+    internal static async Task<HeadAudit?> OpenAsync(
+        ITileSource source,
+        Ed25519PublicKey? key,
+        AuditedHeads earlier,
+        CancellationToken cancellationToken
+    )
     {
         var buffer = new TileBuffer();
         var read = await source.ReadAsync("head", buffer, MaxHeadJson, cancellationToken);
         if (read == TileRead.Absent || key is null)
         {
-            return null;
+            return earlier.Count == 0
+                ? null
+                : throw new BadObjectException("head", "is missing, but was there when the log was audited before");
         }
         if (read == TileRead.TooLong || !TryCount(buffer.Bytes, out var count) || count == 0)
         {
             throw new BadObjectException("head", "is not the JSON of a head with at least one map-history leaf");
         }
-        var audit = new HeadAudit(source, key, count);
+        if (count < earlier.Count)
+        {
+            throw new BadObjectException("head", $"is head {count - 1}, but the log had {earlier.Count} heads when it was audited before");
+        }
+        var audit = new HeadAudit(source, key, count, earlier);
         await audit.LoadAsync(cancellationToken);
         return audit;
     }
@@ -55,10 +75,21 @@ sealed class HeadAudit
     /// <exception cref="BadObjectException"/>
     internal async ValueTask TakeAsync(CancellationToken cancellationToken)
     {
+        var record = (int)(_next % TileNumber.FullWidth) * HeadRecordBundle.RecordSize;
+        _records.AppendData(_buffer.Bytes.Slice(record, HeadRecordBundle.RecordSize));
+        var path = Path;
         _before = Current;
         _next++;
+        if (_next == _earlier.Count && Digest() != _earlier.Digest)
+        {
+            throw new BadObjectException(path, $"the first {_next} heads are not those that were audited before");
+        }
         await LoadAsync(cancellationToken);
     }
+
+    public void Dispose() => _records.Dispose();
+
+    Sha256Digest Digest() => new(_records.GetCurrentHash());
 
     async ValueTask LoadAsync(CancellationToken cancellationToken)
     {

@@ -19,6 +19,9 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
     Checkpoint? _audited;
     TileTower _tower = new();
     HeadAudit? _heads;
+
+    // Those of an earlier audit, until more were taken. Of the last, partial tile only at the end: a mirror may have fewer then.
+    AuditedHeads _auditedHeads = AuditedHeads.None;
     MapAudit? _map;
     LogHead? _lastHead;
 
@@ -41,7 +44,8 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
             {
                 return outcome;
             }
-            _heads = await HeadAudit.OpenAsync(source, options.Key.Key, cancellationToken);
+            using var heads = await HeadAudit.OpenAsync(source, options.Key.Key, _auditedHeads, cancellationToken);
+            _heads = heads;
             if (options.Map is not null && _heads is null)
             {
                 throw new TileSourceException("the log serves no heads, so that there is no map root to compare with");
@@ -51,9 +55,9 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
             _workers = [.. Enumerable.Range(0, Math.Max(1, options.Workers)).Select(_ => new TileWorker(source, _heads is not null))];
             _shown = _start;
             // Before the work: whoever cannot keep what is reached should know it now.
-            options.Reached?.Invoke(AuditState.Of(options.Key.ToString(), _audited, _tower));
+            Reached(_audited);
             await RunWindowsAsync(cancellationToken);
-            options.Reached?.Invoke(AuditState.Of(options.Key.ToString(), _checkpoint, _tower));
+            Reached(_checkpoint);
             return new AuditOutcome.Sound(
                 _checkpoint,
                 Checked(),
@@ -119,13 +123,28 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
                 throw new BadObjectException("checkpoint", $"has another root for {audited.Size} entries than the one audited before");
             }
         }
-        // A map is built from the first entry on. An audit that was interrupted may have come further than this checkpoint.
-        if (options.Map is null && from.Tower.Tiles * TileNumber.FullWidth <= _checkpoint.Size)
+        // An audit that was interrupted may have come further than this checkpoint.
+        if (from.Tower.Tiles * TileNumber.FullWidth <= _checkpoint.Size)
         {
-            _tower = from.Tower;
-            _start = _tower.Tiles * TileNumber.FullWidth;
+            _auditedHeads = from.Heads;
+            // A map is built from the first entry on.
+            if (options.Map is null)
+            {
+                _tower = from.Tower;
+                _start = _tower.Tiles * TileNumber.FullWidth;
+            }
         }
         return null;
+    }
+
+    void Reached(Checkpoint? audited) => options.Reached?.Invoke(AuditState.Of(options.Key.ToString(), audited, _tower, _auditedHeads));
+
+    void NoteHeads()
+    {
+        if (_heads is not null && _heads.Taken > _auditedHeads.Count)
+        {
+            _auditedHeads = _heads.Audited;
+        }
     }
 
     async Task RunWindowsAsync(CancellationToken cancellationToken)
@@ -141,7 +160,7 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
             {
                 await TakeAsync(first + (ulong)i, leaves.AsMemory(i * TileNumber.FullWidth), cancellationToken);
             }
-            options.Reached?.Invoke(AuditState.Of(options.Key.ToString(), _audited, _tower));
+            Reached(_audited);
         }
         // Sizes that no tile was read for: of the empty log, and of one that did not grow since it was audited.
         await CheckSizesAsync(_tower.Tiles * TileNumber.FullWidth, _edge, cancellationToken);
@@ -223,6 +242,7 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
             _edge = leaves;
             return;
         }
+        NoteHeads();
         _tower.Add(TreeTile.Subtree(leaves.Span), (level, n, hashes) => _higher.Add((level, n, hashes)));
         foreach (var (level, n, hashes) in _higher)
         {
@@ -280,6 +300,14 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
         {
             throw new BadObjectException(_heads.Path, $"no head is of the checkpoint's {_checkpoint.Size} entries");
         }
+        if (_heads?.Taken < _auditedHeads.Count)
+        {
+            throw new BadObjectException(
+                "head",
+                $"the log had {_auditedHeads.Count} heads when it was audited before, and has {_heads.Taken}"
+            );
+        }
+        NoteHeads();
     }
 
     IReadOnlyList<string> Checked() =>

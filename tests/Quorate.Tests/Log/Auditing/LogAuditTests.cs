@@ -145,6 +145,32 @@ public sealed class LogAuditTests : IDisposable
     }
 
     [Fact]
+    public async Task Audit_that_goes_on_where_a_head_from_before_was_signed_anew_is_bad()
+    {
+        AuditState? state = null;
+        await using var log = await GrowAsync(100, 500);
+        await AuditAsync(log, o => o with { Reached = s => state = s });
+        await AppendAsync(log, 10);
+        // Another log root, of a size that the audit that goes on does not come by again.
+        var before = log.HeadAt(1);
+        var lie = LogHead.Sign(before.MapRoot, before.TreeSize, before.MapRoot, before.MhRoot, before.MhTreeSize, _fixture.Key);
+        HeadRecordBundle.Write(_source.Objects["heads/000.p/4"].AsSpan(HeadRecordBundle.RecordSize), lie);
+        var bad = Assert.IsType<AuditOutcome.Bad>(await AuditAsync(log, o => o with { From = state }));
+        Assert.Equal("heads/000.p/4", bad.Object);
+        Assert.Contains("audited before", bad.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Audit_that_goes_on_where_heads_are_gone_is_bad()
+    {
+        AuditState? state = null;
+        await using var log = await GrowAsync(100, 500);
+        await AuditAsync(log, o => o with { Reached = s => state = s });
+        _source.Objects.Remove("head", out _);
+        Assert.Equal("head", Assert.IsType<AuditOutcome.Bad>(await AuditAsync(log, o => o with { From = state })).Object);
+    }
+
+    [Fact]
     public async Task Audit_of_an_older_checkpoint_says_so()
     {
         AuditState? state = null;
