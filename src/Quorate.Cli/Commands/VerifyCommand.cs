@@ -151,17 +151,20 @@ static class VerifyCommand
                 );
                 // An input-addressed path says nothing of the content that was verified: only its bytes tie the two together.
                 var isOutput = regime == TraceRegime.SyntheticContentAddressed && !named.EndsWith(".drv", StringComparison.Ordinal);
-                var local = parse.GetValue(checkStore) || isOutput ? await LocalAsync(host, result, Nix(), root, cancellationToken) : [];
+                if (parse.GetValue(checkStore) || isOutput)
+                {
+                    result = result.Compared(await LocalAsync(host, result, Nix(), root, cancellationToken));
+                }
                 if (parse.GetValue(json))
                 {
-                    await host.WriteJsonAsync(writer => VerificationJson.Write(writer, result, local));
+                    await host.WriteJsonAsync(writer => VerificationJson.Write(writer, result));
                 }
                 else
                 {
-                    host.Write(VerificationTree.Of(result, local));
+                    host.Write(VerificationTree.Of(result));
                 }
                 await reports.WriteAsync(host, result, trustFile);
-                return ExitOf(result.Verdict, local);
+                return DecideCommand.ExitOf(VerificationJson.Word(result.Verdict));
             }
         );
         return command;
@@ -308,12 +311,4 @@ static class VerifyCommand
             "paths" => VerificationMode.Paths,
             _ => VerificationMode.Coalition,
         };
-
-    /// <summary>Bytes that differ outweigh any evidence, and what was to be compared and could not be is not accepted.</summary>
-    internal static int ExitOf(Verdict verdict, IReadOnlyList<LocalContent> local) =>
-        local.Any(content => content.Differs) ? ExitCode.Rejected
-        : verdict == Verdict.Accepted && local.Any(content => content.IsUnknown) ? ExitCode.Inconclusive
-        : ExitOf(verdict);
-
-    static int ExitOf(Verdict verdict) => DecideCommand.ExitOf(VerificationJson.Word(verdict));
 }

@@ -9,7 +9,7 @@ static class VerificationTree
 {
     const int Shown = 40;
 
-    public static Outline Of(TraceVerification result, IReadOnlyList<LocalContent> local)
+    public static Outline Of(TraceVerification result)
     {
         var tree = new Outline(result.Target.BaseName);
         var verdict = tree.Add(
@@ -43,13 +43,13 @@ static class VerificationTree
             tree,
             "on this machine",
             Tone.Doubtful,
-            [.. local.Where(content => content.State != "matches")],
+            [.. result.Local.Where(content => content.State != "matches")],
             c => $"{c.State}: {c.Path}: {c.Detail}"
         );
-        if (local.Count > 0)
+        if (result.Local.Count > 0)
         {
             tree.Add(
-                $"{local.Count(content => content.State == "matches")} of {local.Count} verified paths have the verified content on this machine"
+                $"{result.Local.Count(content => content.State == "matches")} of {result.Local.Count} verified paths have the verified content on this machine"
             );
         }
         return tree;

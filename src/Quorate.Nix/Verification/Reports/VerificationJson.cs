@@ -32,7 +32,7 @@ public static class VerificationJson
         };
 
     /// <summary>The members of the document's object.</summary>
-    public static void Write(Utf8JsonWriter writer, TraceVerification result, IReadOnlyList<LocalContent> local)
+    public static void Write(Utf8JsonWriter writer, TraceVerification result)
     {
         writer.WriteString("verdict"u8, Word(result.Verdict));
         writer.WriteString("mode"u8, Word(result.Mode));
@@ -107,7 +107,7 @@ public static class VerificationJson
         Each(
             writer,
             "local"u8,
-            local,
+            result.Local,
             content =>
             {
                 writer.WriteString("path"u8, content.Path.ToString());

@@ -95,4 +95,37 @@ public sealed record TraceVerification(
 {
     /// <summary>Accepted: every derivation at which the verdict needs a cache's legacy signature, whether or not the graph that is shown does.</summary>
     public IReadOnlyList<StorePath> Legacy { get; init; } = [];
+
+    /// <summary>What became of comparing verified paths with the bytes on this machine; empty where nothing was compared.</summary>
+    public IReadOnlyList<LocalContent> Local { get; init; } = [];
+
+    /// <summary>
+    /// The same with a comparison, which decides with the evidence and never for it: bytes that differ reject, and where some that are here could not be compared
+    /// nothing is accepted.
+    /// </summary>
+    public TraceVerification Compared(IReadOnlyList<LocalContent> local)
+    {
+        var verdict =
+            local.Any(content => content.Differs) ? Verdict.Rejected
+            : Verdict == Verdict.Accepted && local.Any(content => content.IsUnknown) ? Verdict.Inconclusive
+            : Verdict;
+        var compared = this with { Verdict = verdict, Local = local };
+        return verdict == Verdict
+            ? compared
+            : compared with
+            {
+                Outputs = null,
+                Positions = [],
+                Fixed = [],
+                Legacy = [],
+                Reasons =
+                [
+                    verdict == Verdict.Rejected
+                        ? "bytes on this machine are not what was verified"
+                        : "bytes on this machine could not be compared with what was verified",
+                    .. local.Where(content => content.Differs || content.IsUnknown).Select(content => $"{content.Path}: {content.Detail}"),
+                    .. Reasons,
+                ],
+            };
+    }
 }

@@ -1,6 +1,7 @@
 using System.Text;
-using Quorate.Cli.Commands;
+using System.Text.Json;
 using Quorate.Core;
+using Quorate.Crypto;
 using Quorate.Nix;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Nar;
@@ -15,6 +16,9 @@ public sealed class LocalContentTests : IDisposable
 {
     static readonly Tree s_file = new Tree.File(false, "hi\n");
     static readonly Tree s_folder = Tree.Of(("f", s_file));
+
+    static readonly StorePath s_path = StorePath.Parse("/nix/store/00000000000000000000000000000000-n");
+    static readonly StorePath s_derivation = StorePath.Parse("/nix/store/00000000000000000000000000000000-n.drv");
 
     readonly string _root = Directory.CreateTempSubdirectory("q-local").FullName;
 
@@ -77,18 +81,51 @@ public sealed class LocalContentTests : IDisposable
         Assert.Equal("unknown", (await CheckAsync("", path)).State);
     }
 
-    // The bytes of a path that was to be compared decide with the evidence, never for it.
     [Theory]
-    [InlineData(Verdict.Accepted, "matches", 0)]
-    [InlineData(Verdict.Accepted, "absent", 0)]
-    [InlineData(Verdict.Accepted, "unknown", 3)]
-    [InlineData(Verdict.Accepted, "differs", 2)]
-    [InlineData(Verdict.Rejected, "unknown", 2)]
-    [InlineData(Verdict.Inconclusive, "differs", 2)]
-    public void Exit_status_of_a_verdict_and_a_comparison(Verdict verdict, string state, int status)
+    [InlineData(Verdict.Accepted, "matches", Verdict.Accepted)]
+    [InlineData(Verdict.Accepted, "absent", Verdict.Accepted)]
+    [InlineData(Verdict.Accepted, "unknown", Verdict.Inconclusive)]
+    [InlineData(Verdict.Accepted, "differs", Verdict.Rejected)]
+    [InlineData(Verdict.Rejected, "unknown", Verdict.Rejected)]
+    [InlineData(Verdict.Inconclusive, "differs", Verdict.Rejected)]
+    public void Compared_bytes_decide_with_the_evidence_and_never_for_it(Verdict evidence, string state, Verdict verdict) =>
+        Assert.Equal(
+            verdict,
+            Verified(evidence).Compared([new LocalContent(s_path, "matches", ""), new LocalContent(s_path, state, "")]).Verdict
+        );
+
+    [Fact]
+    public void Summary_where_bytes_on_this_machine_differ_says_that_it_failed_and_vouches_for_no_output()
     {
-        var path = StorePath.Parse("/nix/store/00000000000000000000000000000000-n");
-        Assert.Equal(status, VerifyCommand.ExitOf(verdict, [new LocalContent(path, "matches", ""), new LocalContent(path, state, "")]));
+        var result = Verified(Verdict.Accepted).Compared([new LocalContent(s_path, "differs", "other bytes")]);
+        using var key = Ed25519PrivateKey.Generate();
+        var summary = new VerificationSummary("urn:me", "file:///trust", Sha256Digest.Zero);
+        using var envelope = JsonDocument.Parse(summary.Sign(result, key, DateTimeOffset.UnixEpoch));
+        using var statement = JsonDocument.Parse(envelope.RootElement.GetProperty("payload").GetBytesFromBase64());
+        Assert.Equal("FAILED", statement.RootElement.GetProperty("predicate").GetProperty("verificationResult").GetString());
+        var subject = Assert.Single(statement.RootElement.GetProperty("subject").EnumerateArray());
+        Assert.Equal(s_derivation.BaseName, subject.GetProperty("name").GetString());
+    }
+
+    static TraceVerification Verified(Verdict verdict)
+    {
+        var outputs = OutputPaths.Of(new Dictionary<string, string> { ["out"] = s_path.ToString() });
+        var position = new VerifiedPosition(s_derivation, DerivationKind.Floating, outputs, null, []) { Inputs = [], Claims = [] };
+        return new TraceVerification(
+            verdict,
+            VerificationMode.Coalition,
+            s_derivation,
+            outputs,
+            "rule",
+            [],
+            [position],
+            [],
+            [],
+            [],
+            [],
+            [],
+            null
+        );
     }
 
     /// <summary>Puts an object into the store, at the path that follows from it.</summary>

@@ -101,7 +101,7 @@ public sealed partial class ThreatFieldsTests : IDerivationSource, ITraceSource
         using (var writer = new Utf8JsonWriter(stream))
         {
             writer.WriteStartObject();
-            VerificationJson.Write(writer, result, []);
+            VerificationJson.Write(writer, result);
             writer.WriteEndObject();
         }
         return JsonElement.Parse(stream.ToArray());

@@ -198,7 +198,7 @@ public sealed class LegacyKeyTests : IDisposable
         using (var writer = new Utf8JsonWriter(json))
         {
             writer.WriteStartObject();
-            VerificationJson.Write(writer, result, []);
+            VerificationJson.Write(writer, result);
             writer.WriteEndObject();
         }
         using var document = JsonDocument.Parse(json.ToArray());
