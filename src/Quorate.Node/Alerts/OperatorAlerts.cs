@@ -113,7 +113,7 @@ sealed partial class OperatorAlerts : IAsyncDisposable
     }
 
     [LoggerMessage(
-        60,
+        80,
         LogLevel.Warning,
         "The webhook at {Host} did not take the event {Event} of log {Log} in {Attempts} attempts: {Failure}"
     )]

@@ -149,6 +149,6 @@ sealed partial class TestimonyGathering(DecisionPorts ports, TimeProvider time, 
     static SourceAnswer Unavailable(BuilderVoice voice, string reason) =>
         new(new Testimony.Unavailable(voice.Builder, reason), SourceAnswer.Short);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Asking builder {Builder} about an input of protocol {Protocol} failed")]
+    [LoggerMessage(52, LogLevel.Error, "Asking builder {Builder} about an input of protocol {Protocol} failed")]
     partial void LogSourceFailed(Exception exception, string builder, string protocol);
 }

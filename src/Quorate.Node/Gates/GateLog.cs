@@ -29,7 +29,7 @@ static partial class GateLog
     [LoggerMessage(9, LogLevel.Information, "the gate also fetches from {Upstream}, which the log of {Log} names")]
     public static partial void UsesLogUpstream(this ILogger logger, Uri upstream, string log);
 
-    [LoggerMessage(10, LogLevel.Debug, "the upstream of the log of {Log} is not known: {Reason}")]
+    [LoggerMessage(11, LogLevel.Debug, "the upstream of the log of {Log} is not known: {Reason}")]
     public static partial void LogUpstreamUnknown(this ILogger logger, string log, string reason);
 
     [LoggerMessage(8, LogLevel.Error, "a request to the gate failed: {Path}")]

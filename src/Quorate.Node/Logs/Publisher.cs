@@ -106,7 +106,7 @@ public sealed partial class Publisher(NodeMetrics metrics, ILogger<Publisher> lo
         key.IndexOfAnyExceptInRange((byte)' ', (byte)'~') < 0 ? Encoding.ASCII.GetString(key) : Convert.ToHexStringLower(key);
 
     [LoggerMessage(
-        1,
+        27,
         LogLevel.Warning,
         "Self-divergence in log {Log}: key {Key} had value {First} and was submitted again with {Later}; the first one stays the vote"
     )]

@@ -150,12 +150,12 @@ sealed partial class ScrubService(
         }
     }
 
-    [LoggerMessage(36, LogLevel.Information, "Scrub of log {Log}: {Bytes} bytes read, all as they were written")]
+    [LoggerMessage(76, LogLevel.Information, "Scrub of log {Log}: {Bytes} bytes read, all as they were written")]
     partial void Intact(string log, long bytes);
 
-    [LoggerMessage(37, LogLevel.Error, "Scrub of log {Log} found damage: {Damage}")]
+    [LoggerMessage(77, LogLevel.Error, "Scrub of log {Log} found damage: {Damage}")]
     partial void Damaged(string log, string damage);
 
-    [LoggerMessage(38, LogLevel.Warning, "The times of the last scrubs in {File} cannot be kept: {Reason}")]
+    [LoggerMessage(78, LogLevel.Warning, "The times of the last scrubs in {File} cannot be kept: {Reason}")]
     partial void NoTimes(string file, string reason);
 }

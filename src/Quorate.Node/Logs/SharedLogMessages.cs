@@ -31,21 +31,21 @@ static partial class SharedLogMessages
         }
     }
 
-    [LoggerMessage(34, LogLevel.Information, "This node sequences the shared log {Log}")]
+    [LoggerMessage(70, LogLevel.Information, "This node sequences the shared log {Log}")]
     static partial void TookLease(ILogger logger, string log);
 
-    [LoggerMessage(35, LogLevel.Information, "This node no longer sequences the shared log {Log}: {Reason}")]
+    [LoggerMessage(71, LogLevel.Information, "This node no longer sequences the shared log {Log}: {Reason}")]
     static partial void LostLease(ILogger logger, string log, string reason);
 
-    [LoggerMessage(36, LogLevel.Warning, "The database of the shared log {Log} cannot be used, submits wait: {Reason}")]
+    [LoggerMessage(72, LogLevel.Warning, "The database of the shared log {Log} cannot be used, submits wait: {Reason}")]
     static partial void Faulted(ILogger logger, string log, string reason);
 
-    [LoggerMessage(37, LogLevel.Information, "The database of the shared log {Log} can be used again")]
+    [LoggerMessage(73, LogLevel.Information, "The database of the shared log {Log} can be used again")]
     static partial void Recovered(ILogger logger, string log);
 
-    [LoggerMessage(39, LogLevel.Warning, "This node's copy of the shared log {Log} was damaged and is fetched again: {Reason}")]
+    [LoggerMessage(75, LogLevel.Warning, "This node's copy of the shared log {Log} was damaged and is fetched again: {Reason}")]
     static partial void DiscardedCopy(ILogger logger, string log, string reason);
 
-    [LoggerMessage(38, LogLevel.Critical, "This node gave up the shared log {Log}: {Reason}")]
+    [LoggerMessage(74, LogLevel.Critical, "This node gave up the shared log {Log}: {Reason}")]
     static partial void Failed(ILogger logger, string log, string reason);
 }

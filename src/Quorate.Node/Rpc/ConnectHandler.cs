@@ -119,7 +119,7 @@ sealed partial class ConnectHandler<TRequest, TResponse>(
             _ => new RpcException(RpcCode.Internal, "internal error", e),
         };
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Procedure} failed")]
+    [LoggerMessage(51, LogLevel.Error, "{Procedure} failed")]
     static partial void LogFailure(ILogger logger, string procedure, Exception exception);
 }
 

@@ -87,7 +87,7 @@ sealed partial class WitnessEndpoints(CheckpointWitness witness, NodeMetrics met
     }
 
     [LoggerMessage(
-        65,
+        81,
         LogLevel.Critical,
         "The witness signs no more checkpoints of {Origin}, as it cannot keep them: {Failure}. Restart the node once the disk is well"
     )]
