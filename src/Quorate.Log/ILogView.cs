@@ -100,5 +100,5 @@ public class LogInputException(string message) : ArgumentException(message);
 /// <summary>A key has as many claims as its protocol's map can name. Nothing of the submit was logged.</summary>
 public sealed class LogKeyFullException(string message) : LogInputException(message);
 
-/// <summary>The sequencer's queue is full.</summary>
+/// <summary>Nothing can be logged just now: too much waits, or the disk is nearly full. Nothing was taken.</summary>
 public sealed class LogOverloadedException(string message) : InvalidOperationException(message);

@@ -28,7 +28,12 @@ public sealed class PublishedLog : SigningLog
         _queue = Channel.CreateBounded<SubmitRequest>(
             new BoundedChannelOptions(options.MaxQueuedSubmits) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait }
         );
-        _sequencer = new Sequencer(State, storage, options, key) { Published = OnPublished, Stopped = RaiseFailed };
+        _sequencer = new Sequencer(State, storage, options, key)
+        {
+            Published = OnPublished,
+            Stopped = RaiseFailed,
+            LackChanged = RaisePaused,
+        };
     }
 
     /// <summary>Raised for every self-divergence once it is durable (or dropped), on an arbitrary thread.</summary>
@@ -39,6 +44,9 @@ public sealed class PublishedLog : SigningLog
 
     /// <inheritdoc/>
     public override LogStorageException? Failure => _sequencer.Failure;
+
+    /// <inheritdoc/>
+    public override string? Fault => _sequencer.Lack;
 
     /// <summary>Opens the log in its folder, or creates it there with a signed empty head. The caller holds the state directory's lock.</summary>
     /// <param name="key">Must stay undisposed as long as the log is open; it is not disposed with it.</param>

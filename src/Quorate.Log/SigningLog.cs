@@ -29,6 +29,11 @@ public abstract class SigningLog : LogView, IPublishedLog, ICheckpointedLog, IAs
     /// </summary>
     public event Action<SigningLog, LogStorageException>? Failed;
 
+    /// <summary>
+    /// Raised by the log's writer, which must not be kept waiting, when nothing new can be logged for now because the disk is nearly full; with null once something can again.
+    /// </summary>
+    public event Action<SigningLog, string?>? Paused;
+
     public new LogHead Head => base.Head!;
 
     /// <inheritdoc/>
@@ -67,6 +72,8 @@ public abstract class SigningLog : LogView, IPublishedLog, ICheckpointedLog, IAs
             );
         }
     }
+
+    private protected void RaisePaused(string? lack) => Paused?.Invoke(this, lack);
 
     private protected void RaiseFailed(LogStorageException failure) => Failed?.Invoke(this, failure);
 

@@ -17,11 +17,18 @@ namespace Quorate.Log.Sequencing;
 sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions options, Ed25519PrivateKey key)
 {
     volatile LogStorageException? _failure;
+    volatile string? _lack;
 
     /// <summary>What waits, and what is being integrated.</summary>
     internal QueueBudget Budget { get; } = new(options.MaxQueuedBytes);
 
     internal LogStorageException? Failure => _failure;
+
+    /// <summary>Why nothing new can be logged for now; null as soon as it can.</summary>
+    internal string? Lack => _lack is null ? null : storage.LackOfRoom(0);
+
+    /// <summary>Called when <see cref="Lack"/> is met, and with null at the next batch that is logged.</summary>
+    internal Action<string?>? LackChanged { get; init; }
 
     /// <summary>No batch is integrated after the one under way.</summary>
     internal void Refuse(LogStorageException reason) => _failure ??= reason;
@@ -81,6 +88,7 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
         var isNew = batch.Entries.Count > 0;
         if (isNew)
         {
+            CheckRoom(batch.Bytes);
             await CommitAsync(batch.Entries, batch.Staged, batch.AreFirsts, CancellationToken.None);
         }
         var head = state.Snapshot!.Head;
@@ -89,6 +97,22 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
             request.Complete(head);
         }
         Published(batch, isNew);
+    }
+
+    /// <exception cref="LogOverloadedException">There is none. Nothing was changed.</exception>
+    void CheckRoom(long bytes)
+    {
+        var lack = storage.LackOfRoom(bytes);
+        var isChanged = lack is null != _lack is null;
+        _lack = lack;
+        if (isChanged)
+        {
+            LackChanged?.Invoke(lack);
+        }
+        if (lack is not null)
+        {
+            throw new LogOverloadedException($"log {options.Identity.Id}: {lack}, so nothing new is logged");
+        }
     }
 
     async Task CommitAsync(List<FrameEntry> entries, List<StagedEntry> staged, bool areFirsts, CancellationToken cancellationToken)

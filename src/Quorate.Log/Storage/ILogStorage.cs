@@ -24,6 +24,9 @@ public interface ILogStorage : IAsyncDisposable
     /// <summary>Appends one frame durably and returns the position of the first byte of its payload.</summary>
     ValueTask<FramePosition> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken);
 
+    /// <summary>Why that many bytes of entries should not be appended now, although the storage is sound; null where they can be.</summary>
+    string? LackOfRoom(long bytes) => null;
+
     /// <summary>
     /// Everything that is stored now, read again from the medium beside the writer; null where the storage does not keep files of its own. Ends early
     /// when frames are dropped meanwhile.

@@ -33,6 +33,9 @@ public class WriteAheadDisk
 
     public virtual void SetLength(SafeFileHandle file, string path, long length) => RandomAccess.SetLength(file, length);
 
+    /// <summary>Bytes that the file system of a folder has left for this process.</summary>
+    public virtual long FreeBytes(string folder) => Permitted(() => new DriveInfo(folder).AvailableFreeSpace);
+
     /// <summary>Lets the next reads of a range come from the disk rather than from memory, as far as the system likes.</summary>
     public virtual void ForgetCached(SafeFileHandle file, string path, long offset, long length) =>
         Posix.ForgetCached(file, offset, length);

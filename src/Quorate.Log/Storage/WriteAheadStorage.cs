@@ -11,6 +11,9 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
     /// <summary>Segments roll over once they are this long.</summary>
     public const long DefaultSegmentBytes = 256L << 20;
 
+    /// <summary>What is left free: for what the log derives, for other logs, and for whoever has to make room.</summary>
+    public const long ReserveBytes = 32L << 20;
+
     readonly WriteAheadDisk _disk;
     readonly long _segmentBytes;
     readonly CommitMarker _marker;
@@ -167,6 +170,21 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         return ValueTask.FromResult(Append(payload));
+    }
+
+    // A write that fails ends the process; a disk that fills up is seen before. Beside the entries a frame has some bytes for each of them.
+    public string? LackOfRoom(long bytes)
+    {
+        try
+        {
+            var free = _disk.FreeBytes(_folder);
+            return free - 2 * bytes >= ReserveBytes ? null : $"the disk has {free >> 20} MiB left";
+        }
+        catch (IOException)
+        {
+            // Not every file system says. The write will.
+            return null;
+        }
     }
 
     internal FramePosition Append(ReadOnlyMemory<byte> payload)

@@ -201,6 +201,7 @@ sealed partial class LogSet(
                 OriginStays(section.Name, own.Log.Origin, origin);
             }
             log.Failed += (_, e) => Failed?.Invoke($"log {section.Name} ({identity.Id}): {e.Message}");
+            log.Paused += (_, lack) => Paused(section.Name, lack);
             OpenedOwn(section.Name, identity.Id.Text, log.Head.TreeSize);
             Watch(section.Name, log);
             return own;
@@ -293,6 +294,18 @@ sealed partial class LogSet(
         log.ImageFailed += (_, e) => ImageFailed(name, e.Message);
     }
 
+    void Paused(string name, string? lack)
+    {
+        if (lack is null)
+        {
+            HasRoomAgain(name);
+        }
+        else
+        {
+            LacksRoom(name, lack);
+        }
+    }
+
     async Task CloseAsync(IReadOnlyList<OwnLog> own, IReadOnlyList<SubscriptionLoop> loops)
     {
         await Task.WhenAll(loops.Select(loop => loop.DisposeAsync().AsTask()));
@@ -334,6 +347,16 @@ sealed partial class LogSet(
         "Log {Log}: the state image was not written and will be tried again; opening takes longer until then: {Error}"
     )]
     partial void ImageFailed(string log, string error);
+
+    [LoggerMessage(
+        28,
+        LogLevel.Error,
+        "Log {Log} logs nothing new until there is room, and answers who submits with resource_exhausted: {Lack}"
+    )]
+    partial void LacksRoom(string log, string lack);
+
+    [LoggerMessage(29, LogLevel.Information, "Log {Log} has room again")]
+    partial void HasRoomAgain(string log);
 
     [LoggerMessage(33, LogLevel.Warning, "Private key {Path} is readable by others; run: chmod 600 {Path}")]
     partial void KeyReadableByOthers(string path);

@@ -4,6 +4,7 @@ using Quorate.Core.Map;
 using Quorate.Core.Merkle;
 using Quorate.Crypto;
 using Quorate.Log;
+using Quorate.Log.Storage;
 using Xunit;
 using static Quorate.Tests.Log.LogExtensions;
 
@@ -65,6 +66,42 @@ public sealed class PublishedLogTests : IDisposable
     }
 
     [Fact]
+    public async Task SubmitAsync_while_the_disk_is_nearly_full_takes_nothing_and_goes_on_once_there_is_room()
+    {
+        var disk = new SmallDisk();
+        await using var log = await _fixture.OpenAsync(o => o with { Disk = disk });
+        var told = new List<string?>();
+        log.Paused += (_, lack) => told.Add(lack);
+        var logged = await log.SubmitAsync("a", "1");
+        disk.Free = WriteAheadStorage.ReserveBytes;
+
+        var refused = await Assert.ThrowsAsync<LogOverloadedException>(() => log.SubmitAsync("b", "1"));
+        await Assert.ThrowsAsync<LogOverloadedException>(() => log.SubmitAsync("b", "1"));
+        var known = await log.SubmitAsync("a", "1");
+        disk.Free = 1L << 40;
+        var after = await log.SubmitAsync("b", "1");
+
+        Assert.Contains("32 MiB left", refused.Message, StringComparison.Ordinal);
+        Assert.Equal((1, logged.Head), (known.Duplicates, known.Head));
+        Assert.Equal(2UL, after.Head.TreeSize);
+        Assert.Equal(2, told.Count);
+        Assert.NotNull(told[0]);
+        Assert.Null(told[1]);
+    }
+
+    [Fact]
+    public async Task Fault_of_a_log_whose_disk_was_nearly_full_ends_without_a_submit()
+    {
+        var disk = new SmallDisk();
+        await using var log = await _fixture.OpenAsync(o => o with { Disk = disk });
+        disk.Free = 0;
+        await Assert.ThrowsAsync<LogOverloadedException>(() => log.SubmitAsync("a", "1"));
+        Assert.NotNull(log.Fault);
+        disk.Free = 1L << 40;
+        Assert.Null(log.Fault);
+    }
+
+    [Fact]
     public async Task SubmitAsync_that_is_cancelled_while_waiting_harms_nothing()
     {
         var meaning = new Gate();
@@ -101,5 +138,12 @@ public sealed class PublishedLogTests : IDisposable
             Entered.TrySetResult();
             return Open.Wait(TimeSpan.FromSeconds(30)) ? null : throw new TimeoutException();
         }
+    }
+
+    sealed class SmallDisk : WriteAheadDisk
+    {
+        public long Free { get; set; } = 1L << 40;
+
+        public override long FreeBytes(string folder) => Free;
     }
 }
