@@ -1,7 +1,11 @@
+using Quorate.Core;
+using Quorate.Crypto;
 using Quorate.Crypto.Keys;
+using Quorate.Crypto.Notes;
 using Quorate.EndToEnd.NixBuilds;
 using Quorate.EndToEnd.Node;
 using Quorate.EndToEnd.Programs;
+using Quorate.Log;
 
 namespace Quorate.EndToEnd.NixTraces;
 
@@ -32,6 +36,15 @@ sealed class BuilderNode : IAsyncDisposable
     /// <summary>The key of its log of build traces, for those who follow it.</summary>
     public string TraceLogKey { get; }
 
+    /// <summary>The same log, as trust files name it.</summary>
+    public LogId TraceLog => LogId.Compute(Protocol.NixTrace, ParsedTraceLogKey);
+
+    /// <summary>The same log, as witnesses know it.</summary>
+    public NoteVerifierKey TraceLogVerifier => NoteVerifierKey.Ed25519(OriginOf(Name), ParsedTraceLogKey);
+
+    Ed25519PublicKey ParsedTraceLogKey =>
+        Ed25519PublicKey.TryParse(TraceLogKey, out var key) ? key : throw new FormatException(TraceLogKey);
+
     public NixCachePublicKey ClaimKey { get; }
 
     /// <summary>Builds in it are claimed.</summary>
@@ -40,7 +53,10 @@ sealed class BuilderNode : IAsyncDisposable
     public string Hook { get; }
 
     /// <param name="more">Options of <c>quorate nix hook install</c>.</param>
-    public static async Task<BuilderNode> StartAsync(TraceLab lab, string name, params string[] more)
+    public static Task<BuilderNode> StartAsync(TraceLab lab, string name, params string[] more) => StartAsync(lab, name, null, more);
+
+    /// <param name="witness">Cosigns its log of build traces.</param>
+    public static async Task<BuilderNode> StartAsync(TraceLab lab, string name, WitnessProcess? witness, params string[] more)
     {
         var cancellation = TestContext.Current.CancellationToken;
         var home = Directory.CreateDirectory(lab.Folder[name + ".node"]).FullName;
@@ -66,7 +82,8 @@ sealed class BuilderNode : IAsyncDisposable
               {{name}}: { claim_keys: ["{{claimKey.PublicKey}}"] }
             publish:
               - { name: {{name}}, protocol: nix, signer: {{name}} }
-              - { name: {{name}}-traces, builder: {{name}}, protocol: nix-trace, signer: {{name}}-traces }
+              - { name: {{name}}-traces, builder: {{name}}, protocol: nix-trace, signer: {{name}}-traces{{Witnessed(name, witness)}} }
+            {{witness?.Known}}
             """,
             cancellation
         );
@@ -112,4 +129,9 @@ sealed class BuilderNode : IAsyncDisposable
         (await _node.Control.HeadAsync(Name + "-traces", TestContext.Current.CancellationToken)).Value.TreeSize;
 
     public ValueTask DisposeAsync() => _node.DisposeAsync();
+
+    static string OriginOf(string name) => $"{name}.example/traces";
+
+    static string Witnessed(string name, WitnessProcess? witness) =>
+        witness is null ? "" : $", origin: {OriginOf(name)}, witnesses: {{ require: 1, of: [wit] }}";
 }

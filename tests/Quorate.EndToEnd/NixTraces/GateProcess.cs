@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Quorate.Crypto.Keys;
 using Quorate.EndToEnd.Node;
 using Quorate.EndToEnd.Programs;
@@ -45,6 +46,15 @@ sealed class GateProcess : IAsyncDisposable
         string upstream,
         string trustFile,
         params IEnumerable<BuilderNode> builders
+    ) => FollowAsync(folder, upstream, trustFile, null, builders);
+
+    /// <param name="witness">Whose cosignatures of these logs it believes.</param>
+    public static Task<GateProcess> FollowAsync(
+        TemporaryFolder folder,
+        string upstream,
+        string trustFile,
+        WitnessProcess? witness,
+        params IEnumerable<BuilderNode> builders
     ) =>
         StartAsync(
             folder,
@@ -53,11 +63,12 @@ sealed class GateProcess : IAsyncDisposable
             follow:
             {{string.Concat(
                 builders.Select(b =>
-                    $"  - {{ builder: {b.Name}, protocol: nix-trace, key: \"{b.TraceLogKey}\", remotes: [\"{b.TraceStore}\"], poll: 1s }}\n"
+                    $"  - {{ builder: {b.Name}, protocol: nix-trace, key: \"{b.TraceLogKey}\", remotes: [\"{b.TraceStore}\"], poll: 1s{(witness is null ? "" : ", witnesses: { require: 1, of: [wit] }")} }}\n"
                 )
             )}}
             builders:
             {{string.Concat(builders.Select(b => $"  {b.Name}: {{ claim_keys: [\"{b.ClaimKey}\"] }}\n"))}}
+            {{witness?.Known}}
             """,
             [$"trust: {trustFile}"]
         );
@@ -88,6 +99,20 @@ sealed class GateProcess : IAsyncDisposable
         );
         return new GateProcess(await NodeProcess.StartAsync(home), $"http://127.0.0.1:{port}", key.PublicKey.ToString());
     }
+
+    /// <summary>Returns when some witness has vouched for everything that is known of every log.</summary>
+    public async Task UntilWitnessedAsync()
+    {
+        using var timeout = new CancellationTokenSource(RunningProgram.Patience);
+        while (!(await _node.Control.LogsAsync(timeout.Token)).Document.GetProperty("followed").EnumerateArray().All(IsWitnessed))
+        {
+            await Task.Delay(50, timeout.Token);
+        }
+    }
+
+    static bool IsWitnessed(JsonElement log) =>
+        log.GetProperty("treeSize").GetUInt64() is > 0 and var size
+        && log.GetProperty("status").GetProperty("witnessedSizes").EnumerateArray().Any(witnessed => witnessed.GetUInt64() == size);
 
     public ValueTask DisposeAsync() => _node.DisposeAsync();
 }
