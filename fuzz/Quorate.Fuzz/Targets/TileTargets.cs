@@ -258,6 +258,8 @@ sealed class ProofExtraTarget : IFuzzTarget
 
 sealed class AuditStateTarget : IFuzzTarget
 {
+    const string FirstLine = "quorate-audit 2\n";
+
     public string Name => "audit-state";
 
     public IEnumerable<byte[]> Seeds
@@ -265,11 +267,14 @@ sealed class AuditStateTarget : IFuzzTarget
         get
         {
             var hash = Convert.ToBase64String(new byte[Sha256Digest.Size]);
-            var head = $"quorate-audit 1\nkey {FuzzNotes.Signer.VerifierKey}\naudited ";
+            var none = Convert.ToBase64String(Sha256Digest.HashData([]).AsSpan());
+            var key = $"key {FuzzNotes.Signer.VerifierKey}\n";
+            var tile = $"1 {hash}\n2 \n3 \n4 \n5 \n6 \n7 \n";
             return
             [
-                Encoding.UTF8.GetBytes($"{head}nothing\ntiles 0\n1 \n2 \n3 \n4 \n5 \n6 \n7 \n"),
-                Encoding.UTF8.GetBytes($"{head}300 {hash}\ntiles 1\n1 {hash}\n2 \n3 \n4 \n5 \n6 \n7 \n"),
+                Encoding.UTF8.GetBytes($"{FirstLine}{key}audited nothing\ntiles 0\nheads 0 {none}\n1 \n2 \n3 \n4 \n5 \n6 \n7 \n"),
+                Encoding.UTF8.GetBytes($"{FirstLine}{key}audited 300 {hash}\ntiles 1\nheads 9 {hash}\n{tile}"),
+                Encoding.UTF8.GetBytes($"quorate-audit 1\n{key}audited 300 {hash}\ntiles 1\n{tile}"),
             ];
         }
     }
@@ -278,7 +283,12 @@ sealed class AuditStateTarget : IFuzzTarget
     {
         if (AuditState.TryParse(input, out var state))
         {
-            FuzzException.ThrowUnless(state.ToBytes().AsSpan().SequenceEqual(input), "an accepted audit state is not canonical");
+            var written = state.ToBytes();
+            FuzzException.ThrowUnless(
+                !input.StartsWith("quorate-audit 2\n"u8) || written.AsSpan().SequenceEqual(input),
+                "an accepted audit state is not canonical"
+            );
+            FuzzException.ThrowUnless(AuditState.TryParse(written, out _), "what was written of an audit state is not one");
         }
     }
 }

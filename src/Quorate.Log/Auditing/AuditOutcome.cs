@@ -1,3 +1,4 @@
+using Quorate.Core;
 using Quorate.Core.Map;
 using Quorate.Log.Tiles;
 
@@ -46,8 +47,26 @@ public abstract record AuditOutcome
 }
 
 /// <summary>Ends an audit with the object that is bad.</summary>
-sealed class BadObjectException(string path, string reason) : Exception($"{path}: {reason}")
+class BadObjectException(string path, string reason) : Exception($"{path}: {reason}")
 {
     internal string Path { get; } = path;
     internal string Reason { get; } = reason;
+}
+
+/// <summary>A bundle and its tile do not agree; which of the two is bad, the tree above them tells.</summary>
+sealed class UnequalLeavesException(
+    TileNumber number,
+    string tilePath,
+    string bundlePath,
+    int first,
+    Sha256Digest[] ofBundle,
+    Sha256Digest[] ofTile
+) : BadObjectException(tilePath, $"hash {first} is not that of the entries below it")
+{
+    internal TileNumber Number { get; } = number;
+    internal IReadOnlyList<Sha256Digest> OfBundle { get; } = ofBundle;
+    internal IReadOnlyList<Sha256Digest> OfTile { get; } = ofTile;
+
+    /// <summary>The same once it is known that the tile is right.</summary>
+    internal BadObjectException OfBundleAlone() => new(bundlePath, $"entry {first} is not the one in the tree");
 }

@@ -13,6 +13,9 @@ public sealed record AuditState
 {
     const string FirstLine = "quorate-audit 2";
 
+    /// <summary>Without the heads; what else it remembers is not to be lost.</summary>
+    const string FormerFirstLine = "quorate-audit 1";
+
     /// <summary>Largest file in bytes.</summary>
     public const int MaxBytes = 1 << 20;
 
@@ -43,9 +46,14 @@ public sealed record AuditState
         {
             return false;
         }
-        var lines = Encoding.UTF8.GetString(file).Split('\n');
+        var lines = Encoding.UTF8.GetString(file).Split('\n').ToList();
+        if (lines is [FormerFirstLine, _, _, _, ..])
+        {
+            lines[0] = FirstLine;
+            lines.Insert(4, $"heads {AuditedHeads.None}");
+        }
         if (
-            lines.Length != 5 + TileLayout.MaxLevels
+            lines.Count != 5 + TileLayout.MaxLevels
             || lines[0] != FirstLine
             || lines[^1].Length != 0
             || !lines[1].StartsWith("key ", StringComparison.Ordinal)

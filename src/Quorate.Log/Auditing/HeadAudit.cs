@@ -41,12 +41,14 @@ sealed class HeadAudit : IDisposable
     internal AuditedHeads Audited => new(_next, Digest());
 
     /// <summary>Null for a log that is not a Quorate log: it has no object <c>head</c>.</summary>
-    /// <param name="earlier">Heads that an earlier audit took: they must still be the same.</param>
+    /// <param name="earlier">Heads that an earlier audit took: as far as they are there, they must be the same.</param>
     /// <exception cref="BadObjectException"/>
+    /// <exception cref="TileSourceException">The newest head is older than the checkpoint, which nobody who serves both from one log has for long.</exception>
     internal static async Task<HeadAudit?> OpenAsync(
         ITileSource source,
         Ed25519PublicKey? key,
         AuditedHeads earlier,
+        ulong checkpointSize,
         CancellationToken cancellationToken
     )
     {
@@ -58,13 +60,13 @@ sealed class HeadAudit : IDisposable
                 ? null
                 : throw new BadObjectException("head", "is missing, but was there when the log was audited before");
         }
-        if (read == TileRead.TooLong || !TryCount(buffer.Bytes, out var count) || count == 0)
+        if (read == TileRead.TooLong || !TryRead(buffer.Bytes, out var size, out var count) || count == 0)
         {
             throw new BadObjectException("head", "is not the JSON of a head with at least one map-history leaf");
         }
-        if (count < earlier.Count)
+        if (size < checkpointSize)
         {
-            throw new BadObjectException("head", $"is head {count - 1}, but the log had {earlier.Count} heads when it was audited before");
+            throw new TileSourceException($"head is of {size} entries, older than the checkpoint of {checkpointSize}; try again later");
         }
         var audit = new HeadAudit(source, key, count, earlier);
         await audit.LoadAsync(cancellationToken);
@@ -149,21 +151,28 @@ sealed class HeadAudit : IDisposable
 
     string PathOf(ulong number) => $"heads/{TileLayout.At(0, Math.Min(number, _count - 1) / TileNumber.FullWidth, _count)}";
 
-    static bool TryCount(ReadOnlySpan<byte> json, out ulong count)
+    static bool TryRead(ReadOnlySpan<byte> json, out ulong size, out ulong count)
     {
-        count = 0;
+        (size, count) = (0, 0);
         try
         {
             using var document = JsonDocument.Parse(json.ToArray(), new JsonDocumentOptions { MaxDepth = 4 });
             return document.RootElement.ValueKind == JsonValueKind.Object
-                && document.RootElement.TryGetProperty("mhTreeSize", out var size)
-                && size.ValueKind == JsonValueKind.Number
-                && size.TryGetUInt64(out count)
-                && count <= long.MaxValue;
+                && TryNumber(document.RootElement, "treeSize", out size)
+                && TryNumber(document.RootElement, "mhTreeSize", out count);
         }
         catch (JsonException)
         {
             return false;
         }
+    }
+
+    static bool TryNumber(JsonElement head, string name, out ulong number)
+    {
+        number = 0;
+        return head.TryGetProperty(name, out var member)
+            && member.ValueKind == JsonValueKind.Number
+            && member.TryGetUInt64(out number)
+            && number <= long.MaxValue;
     }
 }

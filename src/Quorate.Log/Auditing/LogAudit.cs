@@ -28,6 +28,7 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
     // The leaves of the last, partial tile.
     ReadOnlyMemory<Sha256Digest> _edge;
     TileWorker[] _workers = [];
+    bool _isBehind;
     ulong _start;
 
     readonly Lock _showing = new();
@@ -44,7 +45,7 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
             {
                 return outcome;
             }
-            using var heads = await HeadAudit.OpenAsync(source, options.Key.Key, _auditedHeads, cancellationToken);
+            using var heads = await HeadAudit.OpenAsync(source, options.Key.Key, _auditedHeads, _checkpoint.Size, cancellationToken);
             _heads = heads;
             if (options.Map is not null && _heads is null)
             {
@@ -66,9 +67,33 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
                 _workers.Aggregate(0UL, (sum, w) => sum + w.MissingValues)
             );
         }
+        catch (UnequalLeavesException e)
+        {
+            var bad = await IsBundleBadAsync(e, cancellationToken) ? e.OfBundleAlone() : e;
+            return new AuditOutcome.Bad(bad.Path, bad.Reason);
+        }
         catch (BadObjectException e)
         {
             return new AuditOutcome.Bad(e.Path, e.Reason);
+        }
+    }
+
+    /// <summary>Whether the tree has the tile's hashes rather than those of the entries. Of a full tile its parent says, of the last one the checkpoint.</summary>
+    async Task<bool> IsBundleBadAsync(UnequalLeavesException unequal, CancellationToken cancellationToken)
+    {
+        if (unequal.Number.IsPartial)
+        {
+            return _tower.Root([.. unequal.OfTile]) == _checkpoint.Root;
+        }
+        try
+        {
+            return await _workers[0].ParentAsync(unequal.Number, _checkpoint.Size, cancellationToken)
+                == TreeTile.Subtree([.. unequal.OfTile]);
+        }
+        catch (BadObjectException)
+        {
+            // Then it is not known, and the tile is named.
+            return false;
         }
     }
 
@@ -123,16 +148,14 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
                 throw new BadObjectException("checkpoint", $"has another root for {audited.Size} entries than the one audited before");
             }
         }
+        _auditedHeads = from.Heads;
         // An audit that was interrupted may have come further than this checkpoint.
-        if (from.Tower.Tiles * TileNumber.FullWidth <= _checkpoint.Size)
+        _isBehind = from.Tower.Tiles * TileNumber.FullWidth > _checkpoint.Size;
+        // A map is built from the first entry on.
+        if (options.Map is null && !_isBehind)
         {
-            _auditedHeads = from.Heads;
-            // A map is built from the first entry on.
-            if (options.Map is null)
-            {
-                _tower = from.Tower;
-                _start = _tower.Tiles * TileNumber.FullWidth;
-            }
+            _tower = from.Tower;
+            _start = _tower.Tiles * TileNumber.FullWidth;
         }
         return null;
     }
@@ -174,6 +197,14 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
         var (worst, failure) = (count, (BadObjectException?)null);
         var guard = new Lock();
         await Task.WhenAll(_workers.Select(worker => Task.Run(() => LoopAsync(worker), cancellationToken)));
+        if (failure is UnequalLeavesException { Number.IsPartial: true })
+        {
+            // What the checkpoint says of the last tile, it says of all before it as well.
+            for (var i = 0; i < worst; i++)
+            {
+                _tower.Add(TreeTile.Subtree(leaves.AsSpan(i * TileNumber.FullWidth, TileNumber.FullWidth)), (_, _, _) => { });
+            }
+        }
         if (failure is not null)
         {
             throw failure;
@@ -300,7 +331,7 @@ public sealed class LogAudit(ITileSource source, AuditOptions options)
         {
             throw new BadObjectException(_heads.Path, $"no head is of the checkpoint's {_checkpoint.Size} entries");
         }
-        if (_heads?.Taken < _auditedHeads.Count)
+        if (!_isBehind && _heads?.Taken < _auditedHeads.Count)
         {
             throw new BadObjectException(
                 "head",

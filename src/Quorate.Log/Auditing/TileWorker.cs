@@ -39,11 +39,7 @@ sealed class TileWorker(ITileSource source, bool withValues)
         {
             throw new BadObjectException(path.Text, $"is not a bundle of {path.Width} entries");
         }
-        if (withValues)
-        {
-            await CheckValuesAsync(number, cancellationToken);
-        }
-        HashEntries(leaves.Span, seen);
+        HashEntries(leaves.Span);
         var tile = await ReadAsync(
             n => TileLayout.HashPath(0, n),
             number,
@@ -51,7 +47,30 @@ sealed class TileWorker(ITileSource source, bool withValues)
             TileNumber.FullWidth * Sha256Digest.Size,
             cancellationToken
         );
-        Compare(tile, _tile.Bytes, leaves.Span[..width]);
+        var same = EqualHashes(tile, _tile.Bytes, leaves.Span[..width]);
+        if (same < width)
+        {
+            throw new UnequalLeavesException(number, tile.Text, path.Text, same, leaves[..width].ToArray(), Hashes(_tile.Bytes, width));
+        }
+        // Only now is the bundle what the tree has.
+        for (var i = 0; i < width && seen is not null; i++)
+        {
+            seen(i, _bundle.Bytes.Slice(_entries[i].Start, _entries[i].Length));
+        }
+        if (withValues)
+        {
+            await CheckValuesAsync(number, cancellationToken);
+        }
+    }
+
+    /// <summary>A hash of a tile of the level above the lowest, which says what one below it must be; null where there is none.</summary>
+    internal async ValueTask<Sha256Digest?> ParentAsync(TileNumber number, ulong size, CancellationToken cancellationToken)
+    {
+        var parent = TileLayout.At(1, number.Index / TileNumber.FullWidth, size);
+        var place = (int)(number.Index % TileNumber.FullWidth);
+        const int most = TileNumber.FullWidth * Sha256Digest.Size;
+        var tile = await ReadAsync(n => TileLayout.HashPath(1, n), parent, _tile, most, cancellationToken);
+        return _tile.Length == tile.Width * Sha256Digest.Size && place < tile.Width ? Hashes(_tile.Bytes, place + 1)[place] : null;
     }
 
     /// <summary>Compares a tile of a higher level with the hashes that it must have.</summary>
@@ -59,30 +78,37 @@ sealed class TileWorker(ITileSource source, bool withValues)
     {
         const int most = TileNumber.FullWidth * Sha256Digest.Size;
         var tile = await ReadAsync(n => TileLayout.HashPath(level, n), number, _tile, most, cancellationToken);
-        Compare(tile, _tile.Bytes, hashes);
+        var same = EqualHashes(tile, _tile.Bytes, hashes);
+        if (same < hashes.Length)
+        {
+            throw new BadObjectException(tile.Text, $"hash {same} is not that of the entries below it");
+        }
     }
 
-    static void Compare((string Text, int Width) path, ReadOnlySpan<byte> tile, ReadOnlySpan<Sha256Digest> hashes)
+    /// <summary>How many hashes at the beginning are the same.</summary>
+    static int EqualHashes((string Text, int Width) path, ReadOnlySpan<byte> tile, ReadOnlySpan<Sha256Digest> hashes)
     {
         if (tile.Length != path.Width * Sha256Digest.Size)
         {
             throw new BadObjectException(path.Text, $"has {tile.Length} bytes where {path.Width} hashes belong");
         }
         var expected = MemoryMarshal.AsBytes(hashes);
-        var same = tile[..expected.Length].CommonPrefixLength(expected);
-        if (same != expected.Length)
-        {
-            throw new BadObjectException(path.Text, $"hash {same / Sha256Digest.Size} is not that of the entries below it");
-        }
+        return tile[..expected.Length].CommonPrefixLength(expected) / Sha256Digest.Size;
     }
 
-    void HashEntries(Span<Sha256Digest> leaves, EntrySeen? seen)
+    static Sha256Digest[] Hashes(ReadOnlySpan<byte> tile, int count)
+    {
+        var hashes = new Sha256Digest[count];
+        tile[..(count * Sha256Digest.Size)].CopyTo(MemoryMarshal.AsBytes(hashes.AsSpan()));
+        return hashes;
+    }
+
+    void HashEntries(Span<Sha256Digest> leaves)
     {
         var bundle = _bundle.Bytes;
         for (var i = 0; i < leaves.Length; i++)
         {
             var entry = _entries[i];
-            seen?.Invoke(i, bundle.Slice(entry.Start, entry.Length));
             // The length before the entry was read: its second byte becomes the prefix of the leaf, and nothing need be copied.
             bundle[entry.Start - 1] = TreeHash.LeafPrefix;
             leaves[i] = ShortSha256.Hash(bundle.Slice(entry.Start - 1, entry.Length + 1));

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Quorate.Core.Map;
 using Quorate.Core.Merkle;
@@ -48,6 +49,72 @@ public sealed class LogAuditTests : IDisposable
         await using var log = await GrowAsync(300, 30);
         _source.Objects[file][position] ^= 1;
         Assert.Equal(named, Assert.IsType<AuditOutcome.Bad>(await AuditAsync(log)).Object);
+    }
+
+    [Theory]
+    [InlineData("tile/entries/000", 30)]
+    [InlineData("tile/entries/001.p/74", 30)]
+    [InlineData("tile/0/000", 7)]
+    [InlineData("tile/0/001.p/74", 7)]
+    public async Task Audit_where_a_bundle_and_its_tile_differ_names_the_one_that_the_tree_does_not_have(string file, int position)
+    {
+        await using var log = await GrowAsync(300, 30);
+        _source.Objects[file][position] ^= 1;
+        Assert.Equal(file, Assert.IsType<AuditOutcome.Bad>(await AuditAsync(log)).Object);
+    }
+
+    [Fact]
+    public async Task Audit_with_a_head_older_than_the_checkpoint_knows_nothing()
+    {
+        await using var log = await GrowAsync(300);
+        var before = _source.Objects["head"];
+        await AppendAsync(log, 10);
+        _source.Objects["head"] = before;
+        var failed = await Assert.ThrowsAsync<TileSourceException>(() => AuditAsync(log));
+        Assert.Contains("older than the checkpoint", failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task State_of_the_former_version_is_read_as_if_no_heads_had_been_checked()
+    {
+        AuditState? state = null;
+        await using var log = await GrowAsync(300);
+        await AuditAsync(log, o => o with { Reached = s => state = s });
+        var lines = Encoding.UTF8.GetString(state!.ToBytes()).Split('\n').ToList();
+        lines[0] = "quorate-audit 1";
+        lines.RemoveAt(4);
+        Assert.True(AuditState.TryParse(Encoding.UTF8.GetBytes(string.Join('\n', lines)), out var former));
+        Assert.Equal((300UL, 0UL), (former.Audited!.Size, former.Heads.Count));
+    }
+
+    [Fact]
+    public async Task Audit_behind_an_interrupted_one_keeps_what_that_knew_of_the_heads()
+    {
+        AuditState? further = null;
+        AuditState? state = null;
+        await using var log = await GrowAsync(100);
+        var behind = new MemoryTileSource();
+        foreach (var (path, bytes) in _source.Objects)
+        {
+            behind.Objects[path] = bytes;
+        }
+        await AppendAsync(log, 300);
+        using var stop = new CancellationTokenSource();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            new LogAudit(_source, Options(log) with { Reached = StopAtATile }).RunAsync(stop.Token)
+        );
+        var outcome = await new LogAudit(behind, Options(log) with { From = further, Reached = s => state = s }).RunAsync(Token);
+        Assert.IsType<AuditOutcome.Sound>(outcome);
+        Assert.Equal(further!.Heads, state!.Heads);
+
+        void StopAtATile(AuditState reached)
+        {
+            further = reached;
+            if (reached.Tower.Tiles > 0)
+            {
+                stop.Cancel();
+            }
+        }
     }
 
     [Fact]
@@ -243,7 +310,7 @@ public sealed class LogAuditTests : IDisposable
         var (head, objects) = (log.Head, _source.Objects);
         var size = head.TreeSize;
         objects["checkpoint"] = log.CheckpointAt(log.HeadCount - 1).Note.Bytes.ToArray();
-        objects["head"] = JsonSerializer.SerializeToUtf8Bytes(new { mhTreeSize = head.MhTreeSize });
+        objects["head"] = JsonSerializer.SerializeToUtf8Bytes(new { treeSize = head.TreeSize, mhTreeSize = head.MhTreeSize });
         for (var level = 0; level < TileLayout.Levels(size); level++)
         {
             for (var index = 0UL; index < TileLayout.Tiles(level, size); index++)
