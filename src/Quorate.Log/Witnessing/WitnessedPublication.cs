@@ -23,7 +23,7 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
     readonly CancellationTokenSource _stop = new();
     readonly SemaphoreSlim _grown = new(0, 1);
     Task _running = Task.CompletedTask;
-    volatile PublishedCheckpoint? _current;
+    volatile Kept? _kept;
     volatile WitnessIncident? _incident;
     volatile IReadOnlyList<string> _faults = [];
 
@@ -36,7 +36,8 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
         _collector = new CosignatureCollector(log, log.VerifierKey, options.Witnesses, _keeper.CatchUpAsync);
     }
 
-    public PublishedCheckpoint? Current => _current;
+    /// <summary>The newest one that meets the policy of now; what was published under an earlier one may not.</summary>
+    public PublishedCheckpoint? Current => _kept is { IsOut: true, Published: var published } ? published : null;
 
     /// <summary>Why nothing more is published; null while all is well.</summary>
     public WitnessIncident? Incident => _incident;
@@ -45,7 +46,7 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
     public IReadOnlyList<string> Faults => _faults;
 
     /// <summary>The verified cosignatures of the checkpoint that is out, by witnesses that count.</summary>
-    public IReadOnlyList<VerifiedNoteSignature> Cosignatures => _current is { } current ? Counting(current.Note) : [];
+    public IReadOnlyList<VerifiedNoteSignature> Cosignatures => Current is { } current ? Counting(current.Note) : [];
 
     /// <summary>For when the quorum vouches for what is out; null when it never did.</summary>
     public DateTimeOffset? WitnessedAt
@@ -161,7 +162,7 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
     }
 
     bool IsDue() =>
-        _current is not { } current
+        Current is not { } current
         || current.Checkpoint.Size < _log.Head!.TreeSize
         || !IsMet(Counting(current.Note))
         || _time.GetUtcNow() - WitnessedAt >= _options.Refresh
@@ -203,19 +204,20 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
     )
     {
         var all = cosignatures.ToList();
-        if (_current is { } current && current.Note.Text.Span.SequenceEqual(newest.Note.Text.Span))
+        var kept = _kept?.Published;
+        if (kept is not null && kept.Note.Text.Span.SequenceEqual(newest.Note.Text.Span))
         {
             // The same statement: what a witness said of it before holds until it says it anew.
-            all.AddRange(Counting(current.Note).Where(old => !all.Exists(c => c.Key.IsSameKey(old.Key))));
+            all.AddRange(Counting(kept.Note).Where(old => !all.Exists(c => c.Key.IsSameKey(old.Key))));
         }
         var isMet = IsMet(all);
-        var isNews = _current is null || newest.Checkpoint.Size > _current.Checkpoint.Size || all.Count > 0;
-        if (isNews && newest.Checkpoint.Size >= (_current?.Checkpoint.Size ?? 0) && (isMet || _options.Mode == UnwitnessedMode.Publish))
+        var isNews = kept is null || newest.Checkpoint.Size > kept.Checkpoint.Size || all.Count > 0;
+        if (isNews && newest.Checkpoint.Size >= (kept?.Checkpoint.Size ?? 0) && (isMet || _options.Mode == UnwitnessedMode.Publish))
         {
             var published = newest with { Note = newest.Note.With(all.Select(c => c.Signature)) };
             if (await _keeper.WriteAsync(published, cancellationToken))
             {
-                _current = published;
+                _kept = new Kept(published, IsOut: true);
             }
         }
     }
@@ -236,7 +238,7 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
     {
         if (
             await _keeper.ReadAsync(cancellationToken) is not { } bytes
-            || (_current is { } current && current.Note.Bytes.Span.SequenceEqual(bytes.Span))
+            || (_kept is { Published: var shown } && shown.Note.Bytes.Span.SequenceEqual(bytes.Span))
         )
         {
             return;
@@ -265,11 +267,14 @@ public sealed class WitnessedPublication : ICheckpointPublication, IAsyncDisposa
                 $"{_keeper.Place} shows that {checkpoint.Size} entries of {checkpoint.Origin} were published, and this log of {size} entries is not that log: it was restored from an old backup. Restore the newest state, or start a log with a new key"
             );
         }
-        if (checkpoint.Size >= (_current?.Checkpoint.Size ?? 0))
+        if (checkpoint.Size >= (_kept?.Published.Checkpoint.Size ?? 0))
         {
-            _current = new PublishedCheckpoint(note, checkpoint);
+            _kept = new Kept(new PublishedCheckpoint(note, checkpoint), _options.Mode == UnwitnessedMode.Publish || IsMet(Counting(note)));
         }
     }
+
+    /// <param name="IsOut">It may be shown under the policy of now.</param>
+    sealed record Kept(PublishedCheckpoint Published, bool IsOut);
 
     static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 }

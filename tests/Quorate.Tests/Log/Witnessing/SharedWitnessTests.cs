@@ -52,7 +52,7 @@ public sealed class SharedWitnessTests : IDisposable
     {
         await using var first = await NodeAsync();
         using var unasked = new FakeWitness(2, first.Log.VerifierKey, TimeProvider.System);
-        await using var second = await NodeAsync(witness: unasked);
+        await using var second = await NodeAsync(witnesses: [_witness, unasked]);
         var before = unasked.Inner.Latest(CheckpointWitness.HashOf(Origin));
         await first.Log.SubmitAsync("a", "1");
         await UntilAsync(() => second.Size == 1);
@@ -85,7 +85,7 @@ public sealed class SharedWitnessTests : IDisposable
         await first.Log.SubmitAsync("a", "1");
         await UntilAsync(() => first.Size == 1);
         Assert.Equal(0UL, lagging.Head.TreeSize);
-        await using var publication = await PublishAsync(lagging, _witness);
+        await using var publication = await PublishAsync(lagging, [_witness]);
         Assert.Equal(1UL, publication.Current?.Checkpoint.Size);
     }
 
@@ -98,7 +98,7 @@ public sealed class SharedWitnessTests : IDisposable
         await UntilAsync(() => first.Size == 1);
         _database.ForgetCheckpoint();
         // What the witness has is all that this node can know of it.
-        await using var publication = await PublishAsync(lagging, _witness);
+        await using var publication = await PublishAsync(lagging, [_witness]);
         Assert.Equal(1UL, lagging.Head.TreeSize);
     }
 
@@ -128,7 +128,7 @@ public sealed class SharedWitnessTests : IDisposable
         await using var log = await OpenAsync(s_quick);
         // What waits may be older than the backup.
         var waiting = log.SubmitAsync("b", "2");
-        var refused = await Assert.ThrowsAsync<LogRolledBackException>(() => PublishAsync(log, _witness));
+        var refused = await Assert.ThrowsAsync<LogRolledBackException>(() => PublishAsync(log, [_witness]));
         Assert.Contains("old backup", refused.Message, StringComparison.Ordinal);
         Assert.Equal(1, _database.FrameCount);
         Assert.False(waiting.IsCompleted);
@@ -149,14 +149,14 @@ public sealed class SharedWitnessTests : IDisposable
         Assert.Equal(1, (await waiting).Added);
     }
 
-    async Task<Node> NodeAsync(MemoryDatabase.Connection? connection = null, FakeWitness? witness = null)
+    async Task<Node> NodeAsync(MemoryDatabase.Connection? connection = null, IReadOnlyList<FakeWitness>? witnesses = null)
     {
         var log = await OpenAsync(s_quick, connection);
-        return new Node(log, await PublishAsync(log, witness ?? _witness));
+        return new Node(log, await PublishAsync(log, witnesses ?? [_witness]));
     }
 
-    static Task<WitnessedPublication> PublishAsync(ICheckpointedLog log, FakeWitness witness) =>
-        WitnessedPublicationTests.PublishAsync(log, 1, witnesses: [witness]);
+    static Task<WitnessedPublication> PublishAsync(ICheckpointedLog log, IReadOnlyList<FakeWitness> witnesses) =>
+        WitnessedPublicationTests.PublishAsync(log, 1, witnesses: witnesses);
 
     Task<SharedLog> OpenAsync(SharedLogOptions sharing, MemoryDatabase.Connection? connection = null) =>
         SharedLog.OpenAsync(

@@ -75,6 +75,20 @@ public sealed class WitnessedPublicationTests : IDisposable
     string Folder => Path.Combine(_fixture.Root, "log");
 
     [Fact]
+    public async Task What_was_published_under_an_earlier_policy_is_not_shown_before_it_meets_the_one_of_now()
+    {
+        var (first, second) = (Witness(1), Witness(2));
+        await PublishOneEntryAsync(1, [first]);
+        second.IsDown = true;
+        await using var log = await OpenLogAsync();
+        await using var publication = await PublishAsync(log, 2, witnesses: [first, second]);
+        Assert.Null(publication.Current);
+        second.IsDown = false;
+        await UntilAsync(() => publication.Current?.Checkpoint.Size == 1);
+        Assert.Equal(2, publication.Cosignatures.Count);
+    }
+
+    [Fact]
     public async Task Growth_is_published_once_enough_witnesses_have_cosigned()
     {
         await using var log = await OpenLogAsync();
