@@ -31,7 +31,7 @@ public abstract partial class LogView : ILogView
         Identity = identity;
         Storage = storage;
         State = new LogState(identity, storage, tracksUnheldValues: isMirror);
-        Images = new ImageKeeper(State, identity.Id.ToDigest(), imageAfter, time) { Failed = e => ImageFailed?.Invoke(this, e) };
+        Images = new ImageKeeper(State, storage, identity.Id.ToDigest(), imageAfter, time) { Failed = e => ImageFailed?.Invoke(this, e) };
         (History, Time, _isMirror) = (history, time, isMirror);
     }
 

@@ -97,7 +97,7 @@ public sealed class MirroredLog : LogView, IAsyncDisposable
                 cancellationToken
             );
         }
-        catch (LogStorageException e) when (e is not LogDamagedException)
+        catch (LogStorageException e) when (e is not (LogDamagedException or LogRoomException))
         {
             _hasFailed = true;
             throw;

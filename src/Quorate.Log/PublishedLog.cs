@@ -144,7 +144,7 @@ public sealed class PublishedLog : SigningLog
         return await request.Completion.WaitAsync(cancellationToken);
     }
 
-    LogOverloadedException Overloaded() => new($"log {Identity.Id}: too much waits to be logged; try again later");
+    LogOverloadedException Overloaded() => new($"log {Identity.Id}: too much waits to be logged");
 
     void OnPublished(SubmitBatch batch, bool advanced)
     {

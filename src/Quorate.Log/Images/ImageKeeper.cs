@@ -1,5 +1,6 @@
 using Quorate.Core;
 using Quorate.Log.Indexing;
+using Quorate.Log.Storage;
 
 namespace Quorate.Log.Images;
 
@@ -7,8 +8,11 @@ namespace Quorate.Log.Images;
 /// Decides when the state image is written again, and has it written beside the log's writer. A failure costs the next opening time, and nothing else:
 /// it is reported, and tried again later.
 /// </summary>
-sealed class ImageKeeper(LogState state, Sha256Digest log, ulong everyEntries, TimeProvider time)
+sealed class ImageKeeper(LogState state, ILogStorage storage, Sha256Digest log, ulong everyEntries, TimeProvider time)
 {
+    /// <summary>More than an image takes for an entry (docs/formats/state-image.md).</summary>
+    const int BytesAnEntry = 128;
+
     /// <summary>At most this part of the log is to be replayed after a kill: a quarter.</summary>
     const ulong TailDivisor = 4;
 
@@ -27,8 +31,12 @@ sealed class ImageKeeper(LogState state, Sha256Digest log, ulong everyEntries, T
     /// <summary>Called when an image could not be written, by the task that tried.</summary>
     internal Action<IOException>? Failed { get; set; }
 
-    /// <summary>What the image on the disk covers.</summary>
-    internal void Begin(ulong covered) => _covered = covered;
+    /// <summary>The log was opened with an image that covers this; one that a kill left unfinished goes.</summary>
+    internal void Begin(ulong covered)
+    {
+        _covered = covered;
+        state.Folder?.DeleteNewImage();
+    }
 
     /// <summary>Begins an image when enough was added since the last one. By the log's writer, with nothing staged; does not wait.</summary>
     internal void Offer()
@@ -63,6 +71,12 @@ sealed class ImageKeeper(LogState state, Sha256Digest log, ulong everyEntries, T
         {
             try
             {
+                // It stands beside the old one until it is whole.
+                var bytes = BytesAnEntry * (long)contents.Head.TreeSize;
+                if (storage.LackOfRoom(bytes) is { } lack)
+                {
+                    throw new LogRoomException($"up to {bytes >> 20} MiB do not fit: {lack}");
+                }
                 StateImage.Write(state, contents, folder, log);
                 _covered = contents.Head.TreeSize;
                 Failure = null;

@@ -39,6 +39,20 @@ sealed class StateImage : IDisposable
     {
         // The image vouches for the columns, so they come first.
         folder.Sync();
+        try
+        {
+            WriteNew(state, contents, folder, log);
+        }
+        catch (IOException)
+        {
+            // It may be what fills the disk.
+            folder.DeleteNewImage();
+            throw;
+        }
+    }
+
+    static void WriteNew(LogState state, ImageContents contents, DerivedFolder folder, Sha256Digest log)
+    {
         var (disk, path) = (folder.Disk, folder.NewImagePath);
         using (var file = disk.Open(path, FileMode.Create, FileAccess.ReadWrite))
         {

@@ -89,6 +89,19 @@ sealed class DerivedFolder : IDisposable
         _isDistrusted = false;
     }
 
+    /// <summary>Removes what is left of an image that was not finished, as far as that can be done.</summary>
+    internal void DeleteNewImage()
+    {
+        try
+        {
+            _disk.Delete(NewImagePath);
+        }
+        catch (IOException)
+        {
+            // It is in nobody's way but the disk's, and the next image is written over it.
+        }
+    }
+
     internal void DeleteImage()
     {
         if (File.Exists(ImagePath))

@@ -14,6 +14,9 @@ sealed class MirrorWriter(LogState state, ILogStorage storage, TimeProvider time
 {
     const long MaxFrameBytes = 64 << 20;
 
+    /// <summary>Left beside the reserve: a node's own logs are more to it than the next entries of others.</summary>
+    const long RoomForOwnLogs = 32L << 20;
+
     /// <summary>Stages entries with their values (null: withheld, or held already).</summary>
     internal async Task AppendAsync(IReadOnlyList<LogEntry> entries, ReadOnlyMemory<byte>?[] values, CancellationToken cancellationToken)
     {
@@ -24,6 +27,11 @@ sealed class MirrorWriter(LogState state, ILogStorage storage, TimeProvider time
             {
                 bytes += entries[start + count].Key.Length + LogFrame.RecordSize + (values[start + count]?.Length ?? 0);
                 count++;
+            }
+            // Nothing of this frame is staged yet, and what is before it stays.
+            if (storage.LackOfRoom(RoomForOwnLogs + 2 * bytes) is { } lack)
+            {
+                throw new LogRoomException(lack);
             }
             await AppendFrameAsync(entries, values, start, count, cancellationToken);
             start += count;

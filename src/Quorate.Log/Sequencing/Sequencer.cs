@@ -16,18 +16,24 @@ namespace Quorate.Log.Sequencing;
 /// </summary>
 sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions options, Ed25519PrivateKey key)
 {
+    /// <summary>Beside the entries a frame has some bytes for each of them, and so has each column.</summary>
+    const int BytesOnDisk = 2;
+
+    /// <summary>How much more must be free again before a pause ends, so that it does not begin and end with every batch.</summary>
+    const long RoomToResume = 8L << 20;
+
     volatile LogStorageException? _failure;
-    volatile string? _lack;
+    volatile bool _isPaused;
 
     /// <summary>What waits, and what is being integrated.</summary>
     internal QueueBudget Budget { get; } = new(options.MaxQueuedBytes);
 
     internal LogStorageException? Failure => _failure;
 
-    /// <summary>Why nothing new can be logged for now; null as soon as it can.</summary>
-    internal string? Lack => _lack is null ? null : storage.LackOfRoom(0);
+    /// <summary>Why nothing new is logged for now; null as soon as it is.</summary>
+    internal string? Lack => storage.LackOfRoom(_isPaused ? RoomToResume : 0);
 
-    /// <summary>Called when <see cref="Lack"/> is met, and with null at the next batch that is logged.</summary>
+    /// <summary>Called when a batch meets a <see cref="Lack"/> that the one before did not, and with null at the next that meets none.</summary>
     internal Action<string?>? LackChanged { get; init; }
 
     /// <summary>No batch is integrated after the one under way.</summary>
@@ -86,9 +92,13 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
         // Changes nothing outside the batch: if it throws, only the batch is lost.
         await batch.JudgeAsync(CancellationToken.None);
         var isNew = batch.Entries.Count > 0;
+        if (isNew && LackFor(batch.Bytes) is { } lack)
+        {
+            await AnswerKnownAsync(batch, lack);
+            return;
+        }
         if (isNew)
         {
-            CheckRoom(batch.Bytes);
             await CommitAsync(batch.Entries, batch.Staged, batch.AreFirsts, CancellationToken.None);
         }
         var head = state.Snapshot!.Head;
@@ -99,19 +109,38 @@ sealed class Sequencer(LogState state, ILogStorage storage, PublishedLogOptions 
         Published(batch, isNew);
     }
 
-    /// <exception cref="LogOverloadedException">There is none. Nothing was changed.</exception>
-    void CheckRoom(long bytes)
+    /// <summary>Why this much cannot be logged now. A batch too large for what is left is refused by itself; the log is paused when it has no room for anything.</summary>
+    string? LackFor(long bytes)
     {
-        var lack = storage.LackOfRoom(bytes);
-        var isChanged = lack is null != _lack is null;
-        _lack = lack;
-        if (isChanged)
+        var lack = Lack;
+        if (lack is not null != _isPaused)
         {
+            _isPaused = !_isPaused;
             LackChanged?.Invoke(lack);
         }
-        if (lack is not null)
+        return lack ?? storage.LackOfRoom(BytesOnDisk * bytes);
+    }
+
+    /// <summary>Answers the requests of a batch in which all is logged already, as if each had come by itself, and refuses the others.</summary>
+    async Task AnswerKnownAsync(SubmitBatch batch, string lack)
+    {
+        var head = state.Snapshot!.Head;
+        var single = new SubmitBatch(state, options);
+        foreach (var request in batch.Requests)
         {
-            throw new LogOverloadedException($"log {options.Identity.Id}: {lack}, so nothing new is logged");
+            request.Reset();
+            single.Clear();
+            single.Take(request);
+            await single.JudgeAsync(CancellationToken.None);
+            if (single.Entries.Count == 0)
+            {
+                request.Complete(head);
+                Published(single, false);
+            }
+            else
+            {
+                request.Fail(new LogOverloadedException($"log {options.Identity.Id}: {lack}, so nothing new is logged"));
+            }
         }
     }
 

@@ -21,6 +21,9 @@ sealed class SubmitRequest(PreparedItem[] items, long bytes)
     /// <summary>Why nothing of it is logged; null when it is.</summary>
     internal string? Refusal { get; set; }
 
+    /// <summary>Forgets how it was judged.</summary>
+    internal void Reset() => (Added, Duplicates, Divergences, Refusal) = (0, 0, null, null);
+
     internal void Complete(LogHead head)
     {
         if (Refusal is { } refusal)

@@ -35,6 +35,8 @@ sealed class LocalCopy : ISharedLogStorage
         }
     }
 
+    public string? LackOfRoom(long bytes) => _local.LackOfRoom(bytes);
+
     public string Describe(FramePosition position) => _local.Describe(position);
 
     public IEnumerable<StoredFrame> ReadFrames(FramePosition? from = null)

@@ -239,7 +239,7 @@ sealed class Outbox : IDisposable
         _budget.Release(request.Bytes);
     }
 
-    LogOverloadedException Overloaded() => new($"log {_identity.Id}: too much waits to be logged; try again later");
+    LogOverloadedException Overloaded() => new($"log {_identity.Id}: too much waits to be logged");
 
     static Guid NewId()
     {

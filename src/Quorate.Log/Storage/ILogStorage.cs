@@ -24,7 +24,9 @@ public interface ILogStorage : IAsyncDisposable
     /// <summary>Appends one frame durably and returns the position of the first byte of its payload.</summary>
     ValueTask<FramePosition> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken cancellationToken);
 
-    /// <summary>Why that many bytes of entries should not be appended now, although the storage is sound; null where they can be.</summary>
+    /// <summary>
+    /// Why nothing should be written that takes <paramref name="bytes"/> of the disk, although the storage is sound: less would be left than is reserved. Null where it can be.
+    /// </summary>
     string? LackOfRoom(long bytes) => null;
 
     /// <summary>
@@ -87,6 +89,9 @@ public class LogStorageException : IOException
     public LogStorageException(string message, Exception inner)
         : base(message, inner) { }
 }
+
+/// <summary>The disk is nearly full. Nothing was written, and the log goes on once there is room.</summary>
+public sealed class LogRoomException(string message) : LogStorageException(message);
 
 /// <summary>Stored bytes are not what was written. Names file and offset, and where a folder is known the command that finds out what helps.</summary>
 public sealed class LogDamagedException(string message, string? folder = null)

@@ -11,7 +11,7 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
     /// <summary>Segments roll over once they are this long.</summary>
     public const long DefaultSegmentBytes = 256L << 20;
 
-    /// <summary>What is left free: for what the log derives, for other logs, and for whoever has to make room.</summary>
+    /// <summary>What nothing takes of a disk that fills up, so that no write has to fail: that ends the process.</summary>
     public const long ReserveBytes = 32L << 20;
 
     readonly WriteAheadDisk _disk;
@@ -172,13 +172,12 @@ public sealed class WriteAheadStorage : ILogStorage, IDisposable
         return ValueTask.FromResult(Append(payload));
     }
 
-    // A write that fails ends the process; a disk that fills up is seen before. Beside the entries a frame has some bytes for each of them.
     public string? LackOfRoom(long bytes)
     {
         try
         {
             var free = _disk.FreeBytes(_folder);
-            return free - 2 * bytes >= ReserveBytes ? null : $"the disk has {free >> 20} MiB left";
+            return free - bytes >= ReserveBytes ? null : $"the disk has {free >> 20} MiB left";
         }
         catch (IOException)
         {

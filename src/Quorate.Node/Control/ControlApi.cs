@@ -200,7 +200,7 @@ sealed class ControlApi(NodeContext node)
     }
 
     static ControlException Overloaded(LogOverloadedException e) =>
-        new("resource_exhausted", e.Message) { RetryAfter = TimeSpan.FromSeconds(1) };
+        new("resource_exhausted", $"{e.Message}; try again later") { RetryAfter = TimeSpan.FromSeconds(1) };
 
     async Task DecideAsync(HttpContext context)
     {

@@ -208,7 +208,7 @@ sealed class TraceStore(LogRegistry registry, Publisher publisher, Func<NodeConf
         }
         catch (LogOverloadedException e)
         {
-            throw new ControlException("unavailable", e.Message) { RetryAfter = TimeSpan.FromSeconds(1) };
+            throw new ControlException("unavailable", $"{e.Message}; try again later") { RetryAfter = TimeSpan.FromSeconds(1) };
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Text;
 using Quorate.Core;
 using Quorate.Core.Merkle;
 using Quorate.Log;
+using Quorate.Log.Storage;
 using Quorate.Testing;
 using Xunit;
 using static Quorate.Tests.Log.LogExtensions;
@@ -54,6 +55,19 @@ public sealed partial class MirroredLogTests : IDisposable
         Assert.IsType<SyncOutcome.Advanced>(await SyncAsync(reopened, source));
         Assert.Equal((1, 1), (source.EntryCalls, source.ValueCalls));
         Assert.Equal(log.Head, reopened.Head);
+    }
+
+    [Fact]
+    public async Task SyncAsync_leaves_a_nearly_full_disk_to_the_nodes_own_logs_and_goes_on_once_there_is_room()
+    {
+        await using var log = await PublishAsync(20);
+        // Room enough for a log of this node.
+        var disk = new SmallDisk { Free = WriteAheadStorage.ReserveBytes + (16 << 20) };
+        await using var mirror = await OpenAsync(disk: disk);
+        await Assert.ThrowsAsync<LogRoomException>(() => SyncAsync(mirror, new ScriptedLogSource(log)));
+        disk.Free = 1L << 40;
+        Assert.IsType<SyncOutcome.Advanced>(await SyncAsync(mirror, new ScriptedLogSource(log)));
+        Assert.Equal(log.Head, mirror.Head);
     }
 
     [Fact]
@@ -338,13 +352,14 @@ public sealed partial class MirroredLogTests : IDisposable
         return log;
     }
 
-    Task<MirroredLog> OpenAsync(int entriesPerCall = 1000, TimeProvider? time = null) =>
+    Task<MirroredLog> OpenAsync(int entriesPerCall = 1000, TimeProvider? time = null, WriteAheadDisk? disk = null) =>
         MirroredLog.OpenAsync(
             new MirroredLogOptions
             {
                 Identity = _publisher.Identity,
                 Folder = _mirror.Folder,
                 EntriesPerCall = entriesPerCall,
+                Disk = disk ?? WriteAheadDisk.Real,
                 Time = time ?? _mirror.Time,
                 ValueConcurrency = time is null ? 16 : 1,
             },

@@ -73,7 +73,7 @@ public sealed class PublishedLogTests : IDisposable
         var told = new List<string?>();
         log.Paused += (_, lack) => told.Add(lack);
         var logged = await log.SubmitAsync("a", "1");
-        disk.Free = WriteAheadStorage.ReserveBytes;
+        disk.Free = WriteAheadStorage.ReserveBytes - 1;
 
         var refused = await Assert.ThrowsAsync<LogOverloadedException>(() => log.SubmitAsync("b", "1"));
         await Assert.ThrowsAsync<LogOverloadedException>(() => log.SubmitAsync("b", "1"));
@@ -81,7 +81,7 @@ public sealed class PublishedLogTests : IDisposable
         disk.Free = 1L << 40;
         var after = await log.SubmitAsync("b", "1");
 
-        Assert.Contains("32 MiB left", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("31 MiB left", refused.Message, StringComparison.Ordinal);
         Assert.Equal((1, logged.Head), (known.Duplicates, known.Head));
         Assert.Equal(2UL, after.Head.TreeSize);
         Assert.Equal(2, told.Count);
@@ -90,15 +90,64 @@ public sealed class PublishedLogTests : IDisposable
     }
 
     [Fact]
-    public async Task Fault_of_a_log_whose_disk_was_nearly_full_ends_without_a_submit()
+    public async Task SubmitAsync_while_the_disk_is_nearly_full_answers_what_is_known_beside_what_is_new()
+    {
+        var disk = new SmallDisk();
+        var meaning = new Gate();
+        await using var log = await _fixture.OpenAsync(o => o with { Disk = disk, Meaning = meaning });
+        await log.SubmitAsync("a", "1");
+        var held = log.SubmitAsync("a", "2");
+        await meaning.Entered.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        disk.Free = 0;
+        // They wait for the sequencer together, and become one batch.
+        var first = log.SubmitAsync("b", "1");
+        var second = log.SubmitAsync("b", "1");
+        var known = log.SubmitAsync("a", "1");
+        var flush = log.FlushAsync(TestContext.Current.CancellationToken);
+        meaning.Open.Set();
+
+        await Assert.ThrowsAsync<LogOverloadedException>(() => held);
+        await Assert.ThrowsAsync<LogOverloadedException>(() => first);
+        // Of what only the other one would have logged it is no duplicate.
+        await Assert.ThrowsAsync<LogOverloadedException>(() => second);
+        Assert.Equal((1, 1UL), ((await known).Duplicates, (await flush).TreeSize));
+    }
+
+    [Fact]
+    public async Task Fault_of_a_log_on_a_disk_that_is_nearly_full_is_told_before_the_first_submit_and_ends_by_itself()
     {
         var disk = new SmallDisk();
         await using var log = await _fixture.OpenAsync(o => o with { Disk = disk });
         disk.Free = 0;
-        await Assert.ThrowsAsync<LogOverloadedException>(() => log.SubmitAsync("a", "1"));
         Assert.NotNull(log.Fault);
+        await Assert.ThrowsAsync<LogOverloadedException>(() => log.SubmitAsync("a", "1"));
         disk.Free = 1L << 40;
         Assert.Null(log.Fault);
+    }
+
+    [Fact]
+    public async Task SubmitAsync_of_more_than_there_is_room_for_does_not_pause_the_log()
+    {
+        var disk = new SmallDisk { Free = WriteAheadStorage.ReserveBytes + 1000 };
+        await using var log = await _fixture.OpenAsync(o => o with { Disk = disk });
+        var told = 0;
+        log.Paused += (_, _) => told++;
+        await Assert.ThrowsAsync<LogOverloadedException>(() => log.SubmitAsync("large", new string('x', 600)));
+        await log.SubmitAsync("small", "1");
+        Assert.Null(log.Fault);
+        Assert.Equal(0, told);
+    }
+
+    [Fact]
+    public async Task Pause_of_a_log_does_not_end_for_a_little_room()
+    {
+        var disk = new SmallDisk { Free = 0 };
+        await using var log = await _fixture.OpenAsync(o => o with { Disk = disk });
+        await Assert.ThrowsAsync<LogOverloadedException>(() => log.SubmitAsync("a", "1"));
+        disk.Free = WriteAheadStorage.ReserveBytes + (1 << 20);
+        await Assert.ThrowsAsync<LogOverloadedException>(() => log.SubmitAsync("a", "1"));
+        disk.Free = WriteAheadStorage.ReserveBytes + (9 << 20);
+        Assert.Equal(1UL, (await log.SubmitAsync("a", "1")).Head.TreeSize);
     }
 
     [Fact]
@@ -138,12 +187,5 @@ public sealed class PublishedLogTests : IDisposable
             Entered.TrySetResult();
             return Open.Wait(TimeSpan.FromSeconds(30)) ? null : throw new TimeoutException();
         }
-    }
-
-    sealed class SmallDisk : WriteAheadDisk
-    {
-        public long Free { get; set; } = 1L << 40;
-
-        public override long FreeBytes(string folder) => Free;
     }
 }

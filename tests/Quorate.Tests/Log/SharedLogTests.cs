@@ -275,7 +275,7 @@ public sealed class SharedLogTests : IDisposable
     public async Task OpenAsync_with_a_copy_begins_at_the_state_image_in_it()
     {
         var folder = Path.Combine(_fixture.Root, "imaged");
-        Func<PublishedLogOptions, PublishedLogOptions> imaged = o => o with { Folder = folder, ImageAfterEntries = 10 };
+        Func<PublishedLogOptions, PublishedLogOptions> imaged = o => o with { Folder = folder, ImageAfterEntries = 1 };
         LogHead head;
         await using (var log = await OpenAsync(change: imaged))
         {

@@ -240,6 +240,39 @@ public sealed class StateImageTests : IDisposable
     }
 
     [Fact]
+    public async Task A_failed_image_leaves_nothing_on_the_disk()
+    {
+        await using (var log = await OpenAsync(new NoImages()))
+        {
+            await SubmitAsync(log, 0, Items);
+        }
+        Assert.False(File.Exists(Image + ".new"));
+    }
+
+    [Fact]
+    public async Task An_image_that_a_kill_cut_off_goes_when_the_log_is_opened()
+    {
+        await (await OpenAsync()).DisposeAsync();
+        await File.WriteAllTextAsync(Image + ".new", "the beginning of an image", TestContext.Current.CancellationToken);
+        await using var log = await OpenAsync();
+        Assert.False(File.Exists(Image + ".new"));
+    }
+
+    [Fact]
+    public async Task An_image_is_not_begun_where_it_would_take_what_is_reserved()
+    {
+        var disk = new SmallDisk { Free = WriteAheadStorage.ReserveBytes + 10_000 };
+        var told = new List<string>();
+        await using (var log = await OpenAsync(disk))
+        {
+            log.ImageFailed += (_, e) => told.Add(e.Message);
+            await SubmitAsync(log, 0, Items);
+        }
+        Assert.False(File.Exists(Image));
+        Assert.Contains(told, message => message.Contains("do not fit", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_mirror_restores_its_head_from_the_image_and_what_it_staged_from_the_frames_behind_it()
     {
         await using var log = await OpenAsync();
@@ -319,7 +352,8 @@ public sealed class StateImageTests : IDisposable
         await SubmitAsync(log, 0, Items);
     }
 
-    Task<PublishedLog> OpenAsync() => _fixture.OpenAsync(o => o with { ImageAfterEntries = 100 });
+    Task<PublishedLog> OpenAsync(WriteAheadDisk? disk = null) =>
+        _fixture.OpenAsync(o => o with { ImageAfterEntries = 100, Disk = disk ?? WriteAheadDisk.Real });
 
     async Task AssertRebuiltAsync()
     {
