@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Quorate.Core;
 using Quorate.Core.Json;
 using Quorate.Crypto.Envelopes;
@@ -188,6 +189,27 @@ public sealed class VerificationTests
         var result = await VerifyAsync(path.BaseName, Trust(1, "A"));
         Assert.Equal(Verdict.Rejected, result.Verdict);
         Assert.Contains("input-addressed", Assert.Single(result.Reasons), StringComparison.Ordinal);
+    }
+
+    // CycloneDX 1.6: every bom-ref must be unique within the BOM; its JSON Schema cannot say so.
+    [Fact]
+    public async Task Bill_of_materials_has_one_component_for_each_path_and_depends_on_nothing_else()
+    {
+        using var stream = new MemoryStream();
+        CycloneDx.Write(stream, await VerifyAsync(Hello, Trust(2, "A", "B")), DateTimeOffset.UnixEpoch);
+        using var bom = JsonDocument.Parse(stream.ToArray());
+        var components = bom
+            .RootElement.GetProperty("components")
+            .EnumerateArray()
+            .Select(c => c.GetProperty("bom-ref").GetString())
+            .ToList();
+        var dependencies = bom.RootElement.GetProperty("dependencies").EnumerateArray().ToList();
+        Assert.Equal(components.Count, components.Distinct().Count());
+        Assert.Equal(components.Count + 1, dependencies.Select(d => d.GetProperty("ref").GetString()).Distinct().Count());
+        Assert.Equal(components.Count + 1, dependencies.Count);
+        Assert.Empty(
+            dependencies.SelectMany(d => d.GetProperty("dependsOn").EnumerateArray()).Select(d => d.GetString()).Except(components)
+        );
     }
 
     [Fact]

@@ -29,32 +29,38 @@ public static class CycloneDx
         writer.WriteEndObject();
         writer.WriteEndObject();
         writer.WriteStartArray("components"u8);
-        foreach (var output in outputs)
+        // Several derivations may give one path.
+        var byPath = outputs.GroupBy(output => output.Path).ToList();
+        foreach (var component in byPath)
         {
-            Component(writer, output);
+            Component(writer, component.Key, [.. component]);
         }
         writer.WriteEndArray();
         writer.WriteStartArray("dependencies"u8);
         Dependencies(writer, result.Target.ToString(), target.Select(output => output.Path));
-        foreach (var output in outputs)
+        foreach (var component in byPath)
         {
             Dependencies(
                 writer,
-                output.Path.ToString(),
-                output.Position.Inputs.SelectMany(input => byDerivation[input]).Select(used => used.Path)
+                component.Key.ToString(),
+                component
+                    .SelectMany(output => output.Position.Inputs)
+                    .SelectMany(input => byDerivation[input])
+                    .Select(used => used.Path)
+                    .Where(path => path != component.Key)
             );
         }
         writer.WriteEndArray();
         writer.WriteEndObject();
     }
 
-    static void Component(Utf8JsonWriter writer, VerifiedOutput output)
+    static void Component(Utf8JsonWriter writer, StorePath path, IReadOnlyList<VerifiedOutput> outputs)
     {
         writer.WriteStartObject();
-        writer.WriteString("type"u8, output.Position.IsFixed ? "file"u8 : "library"u8);
-        writer.WriteString("bom-ref"u8, output.Path.ToString());
-        Named(writer, output.Path.Name);
-        if (output.NarHash is { } hash)
+        writer.WriteString("type"u8, outputs.All(output => output.Position.IsFixed) ? "file"u8 : "library"u8);
+        writer.WriteString("bom-ref"u8, path.ToString());
+        Named(writer, path.Name);
+        if (outputs.Select(output => output.NarHash).OfType<Sha256Digest>().Distinct().ToList() is [var hash])
         {
             writer.WriteStartArray("hashes"u8);
             writer.WriteStartObject();
@@ -64,18 +70,21 @@ public static class CycloneDx
             writer.WriteEndArray();
         }
         writer.WriteStartArray("properties"u8);
-        Property(writer, "nix:store-path", output.Path.ToString());
-        Property(writer, "nix:derivation", output.Position.Derivation.ToString());
-        Property(writer, "nix:output", output.Output);
-        if (output.Position.Resolved is { } resolved)
+        Property(writer, "nix:store-path", path.ToString());
+        foreach (var output in outputs)
         {
-            Property(writer, "nix:resolved-input-hash", resolved.ToString());
+            Property(writer, "nix:derivation", output.Position.Derivation.ToString());
+            Property(writer, "nix:output", output.Output);
+            if (output.Position.Resolved is { } resolved)
+            {
+                Property(writer, "nix:resolved-input-hash", resolved.ToString());
+            }
         }
-        foreach (var signer in output.Position.Signers)
+        foreach (var signer in outputs.SelectMany(output => output.Position.Signers).Distinct(StringComparer.Ordinal))
         {
             Property(writer, "quorate:builder", signer);
         }
-        if (output.Position.RestsOnLegacy)
+        if (outputs.Any(output => output.Position.RestsOnLegacy))
         {
             Property(writer, "quorate:rests-on", "legacy-signature");
         }
