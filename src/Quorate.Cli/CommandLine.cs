@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Quorate.Cli.Commands;
+using Quorate.Sources.Configuration;
 using Quorate.Sources.Control;
 
 namespace Quorate.Cli;
@@ -100,7 +101,7 @@ static class CommandLine
         e switch
         {
             ControlException c => $"{c.Message} ({c.Code})",
-            CliException or IOException or UnauthorizedAccessException or FormatException => e.Message,
+            CliException or ConfigurationException or IOException or UnauthorizedAccessException or FormatException => e.Message,
             DllNotFoundException => $"{e.Message.Split('\n')[0]}\nRun `quorate doctor` to see which package is missing.",
             _ => $"internal error: {e.GetType().Name}: {e.Message}\nPlease report it; QUORATE_DEBUG=1 shows where it happened.",
         };

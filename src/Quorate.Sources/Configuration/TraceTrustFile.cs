@@ -59,8 +59,15 @@ public static partial class TraceTrustFile
                 return document.RootElement.TryMember("rule"u8, out _) ? Kind.Rules : Kind.Json;
             }
         }
-        return RuleKey().IsMatch(Encoding.UTF8.GetString(bytes.Span)) ? Kind.Rules : Kind.Nix;
+        var text = Encoding.UTF8.GetString(bytes.Span);
+        return RuleKey().IsMatch(text) ? Kind.Rules
+            : JsonObject().IsMatch(text) ? Kind.Json
+            : Kind.Nix;
     }
+
+    /// <summary>JSON with a mistake in it: no Nix expression begins like this.</summary>
+    [GeneratedRegex("""^\s*\{\s*"[^"]*"\s*:""", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex JsonObject();
 
     [GeneratedRegex(
         """^\s*(\{\s*)?"?(rule|builders)"?\s*:(\s|$)""",

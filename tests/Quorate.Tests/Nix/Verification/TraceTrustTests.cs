@@ -179,6 +179,7 @@ public sealed partial class TraceTrustTests : IDisposable
     [InlineData("""{"rule":"a","builders":{}}""", TraceTrustFile.Kind.Rules)]
     [InlineData("# who\nrule: a or b\nbuilders: {}", TraceTrustFile.Kind.Rules)]
     [InlineData("builders:\n  a: {}\nrule: a", TraceTrustFile.Kind.Rules)]
+    [InlineData("{\"key\":\"k:x\",", TraceTrustFile.Kind.Json)]
     [InlineData("{ threshold = 2; of = [ { key = \"k:x\"; } ]; }", TraceTrustFile.Kind.Nix)]
     [InlineData("let rule = 1; in { key = \"k:x\"; }", TraceTrustFile.Kind.Nix)]
     public void Kind_follows_from_the_content(string text, object kind) =>
