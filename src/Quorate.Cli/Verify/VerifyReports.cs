@@ -34,6 +34,10 @@ sealed record VerifyReports(string? Graph, string? Sbom, string? Summary, string
         if (!accepted && (Graph ?? Sbom) is not null)
         {
             await host.Error.WriteLineAsync("quorate: nothing was accepted, so there is no graph and no bill of materials");
+            foreach (var file in new[] { Graph, Sbom }.Where(File.Exists))
+            {
+                await host.Error.WriteLineAsync($"quorate: {file} is from before");
+            }
         }
         if (accepted && Graph is not null)
         {

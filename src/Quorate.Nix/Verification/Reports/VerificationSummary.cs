@@ -54,7 +54,11 @@ public sealed record VerificationSummary(string VerifierId, string PolicyUri, Sh
         writer.WriteString("_type"u8, "https://in-toto.io/Statement/v1"u8);
         writer.WriteString("predicateType"u8, PredicateType);
         writer.WriteStartArray("subject"u8);
-        var target = VerifiedOutputs.Of(result).Where(output => output.Position.Derivation == result.Target).ToList();
+        // An output that failed only because other bytes are at its path is not what failed.
+        var target =
+            result.Verdict == Verdict.Accepted
+                ? VerifiedOutputs.Of(result).Where(output => output.Position.Derivation == result.Target).ToList()
+                : [];
         foreach (var output in target)
         {
             writer.WriteStartObject();

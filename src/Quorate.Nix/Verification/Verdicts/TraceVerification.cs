@@ -73,7 +73,7 @@ public sealed record MissingEvidence(StorePath Derivation, IReadOnlyList<Resolve
 /// <summary>The result of a verification, complete enough to be checked by somebody else with the same evidence.</summary>
 /// <param name="Outputs">Of the target; null unless accepted.</param>
 /// <param name="Reasons">Sentences for people, the most important first.</param>
-/// <param name="Positions">The graph that the verdict rests on, from the target down; empty unless accepted.</param>
+/// <param name="Positions">The graph that the verdict rests on, from the target down; empty unless accepted, or accepted but for what is on this machine.</param>
 /// <param name="Fixed">Fixed outputs in that graph: they need no evidence.</param>
 /// <param name="Coalition">Rejected: builders who together could have made this result, and whom the model does not believe.</param>
 /// <param name="Gaps">Why a rejection would not be certain.</param>
@@ -115,14 +115,11 @@ public sealed record TraceVerification(
             : compared with
             {
                 Outputs = null,
-                Positions = [],
-                Fixed = [],
-                Legacy = [],
                 Reasons =
                 [
                     verdict == Verdict.Rejected
-                        ? "bytes on this machine are not what was verified"
-                        : "bytes on this machine could not be compared with what was verified",
+                        ? "the evidence suffices, but bytes on this machine are not what was verified"
+                        : "the evidence suffices, but bytes on this machine could not be compared with what was verified",
                     .. local.Where(content => content.Differs || content.IsUnknown).Select(content => $"{content.Path}: {content.Detail}"),
                     .. Reasons,
                 ],
