@@ -16,7 +16,11 @@ public enum EqualInputs
 /// <summary>A derivation's hash modulo the derivations of fixed outputs in its closure.</summary>
 /// <param name="Digest">One for all outputs.</param>
 /// <param name="IsDeferred">Something in the closure is floating or impure, so no output path follows from the hash.</param>
-public readonly record struct ModuloHash(Sha256Digest Digest, bool IsDeferred);
+/// <param name="IsUnambiguous">
+/// It and everything that it depends on have the <see cref="EvaluatedForm"/>: no other derivation in that form has the hash, but for where fixed outputs come from. Never
+/// true above input-addressed derivations, which no trace is about.
+/// </param>
+public readonly record struct ModuloHash(Sha256Digest Digest, bool IsDeferred, bool IsUnambiguous);
 
 /// <summary>
 /// Hashes of derivations in which every input stands for what it produces: a fixed output for its content, so that it does not matter
@@ -96,6 +100,12 @@ public sealed class ModuloHashes(Func<StorePath, Derivation?> derivations, Equal
         return TryHash(derivation, name, mask: true, out hash, out problem);
     }
 
+    /// <summary>As <see cref="TryMasked"/>, of a derivation that needs nothing but itself.</summary>
+    public static ModuloHash Masked(ResolvedDerivation resolved) =>
+        new ModuloHashes(_ => null).TryMasked(resolved.Derivation, DerivationPaths.NameOf(resolved.Path), out var hash, out var problem)
+            ? hash
+            : throw new ArgumentException(problem, nameof(resolved));
+
     bool TryPush(StorePath path, Stack<(StorePath, Derivation, bool)> stack, out string problem)
     {
         var found = derivations(path);
@@ -121,7 +131,7 @@ public sealed class ModuloHashes(Func<StorePath, Derivation?> derivations, Equal
             }
             var path = DerivationPaths.FixedOutput(output, derivation.StoreDir, name);
             var content = Encoding.ASCII.GetBytes($"fixed:out:{output.HashAlgorithm}:{output.Hash}:{path}");
-            hash = new ModuloHash(Sha256Digest.HashData(content), IsDeferred: false);
+            hash = new ModuloHash(Sha256Digest.HashData(content), IsDeferred: false, IsUnambiguous: true);
             return true;
         }
         if (!TryInputs(derivation, out var inputs, out var deferred, out problem))
@@ -130,7 +140,13 @@ public sealed class ModuloHashes(Func<StorePath, Derivation?> derivations, Equal
         }
         using var text = new AtermWriter(derivation.AtermBytes.Length + 64 * derivation.Inputs.Length);
         DerivationPrinter.Modulo(derivation, inputs, mask, text);
-        hash = new ModuloHash(text.Hash(), deferred || derivation.Kind is DerivationKind.Floating or DerivationKind.Impure);
+        hash = new ModuloHash(
+            text.Hash(),
+            deferred || derivation.Kind is DerivationKind.Floating or DerivationKind.Impure,
+            (mask || derivation.Kind != DerivationKind.InputAddressed)
+                && derivation.Inputs.All(input => _known[input.Derivation].IsUnambiguous)
+                && EvaluatedForm.IsOf(derivation, name)
+        );
         return true;
     }
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace Quorate.Nix.Derivations;
@@ -9,8 +8,6 @@ namespace Quorate.Nix.Derivations;
 /// </summary>
 sealed class PlaceholderRewrites(UpstreamPlaceholders? known)
 {
-    static readonly SearchValues<byte> s_digits = SearchValues.Create("0123456789abcdfghijklmnpqrsvwxyz"u8);
-
     // The first eight digits of each, to find one among many by a vectorised search.
     readonly List<ulong> _heads = [];
     readonly List<(byte[] Placeholder, StorePath Path)> _rewrites = [];
@@ -30,19 +27,13 @@ sealed class PlaceholderRewrites(UpstreamPlaceholders? known)
         var at = 0;
         while (_rewrites.Count > 0)
         {
-            var slash = from[at..].IndexOf((byte)'/');
-            if (slash < 0 || at + slash + Placeholders.Length > from.Length)
+            var next = Placeholders.IndexIn(from[at..]);
+            if (next < 0)
             {
                 break;
             }
-            at += slash;
-            var candidate = from.Slice(at, Placeholders.Length);
-            // 52 digits are 260 bits, so the first digit of 256 bits can only be 0 or 1: that alone rules out nearly every slash.
-            if (
-                candidate[1] is not ((byte)'0' or (byte)'1')
-                || candidate[1..].ContainsAnyExcept(s_digits)
-                || Find(candidate) is not { } path
-            )
+            at += next;
+            if (Find(from.Slice(at, Placeholders.Length)) is not { } path)
             {
                 at++;
                 continue;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Text;
 using Quorate.Core;
@@ -11,6 +12,8 @@ namespace Quorate.Nix.Derivations;
 public static class Placeholders
 {
     public const int Length = 53;
+
+    static readonly SearchValues<byte> s_digits = SearchValues.Create("0123456789abcdfghijklmnpqrsvwxyz"u8);
 
     /// <summary>Of the derivation's own output.</summary>
     public static byte[] Own(string output) => Text($"nix-output:{output}");
@@ -30,6 +33,25 @@ public static class Placeholders
         return NarHash.TryNix32(digits, out var hash)
             ? Text($"nix-computed-output:{Nix32.Encode(ContentAddressing.Fold(hash))}:{output}")
             : throw new ArgumentException("not a placeholder", nameof(derivation));
+    }
+
+    /// <summary>Where the first text that looks like a placeholder begins, of whatever it may be one; -1 where there is none.</summary>
+    internal static int IndexIn(ReadOnlySpan<byte> text)
+    {
+        for (var at = 0; ; at++)
+        {
+            var slash = text[at..].IndexOf((byte)'/');
+            if (slash < 0 || at + slash + Length > text.Length)
+            {
+                return -1;
+            }
+            at += slash;
+            // 52 digits are 260 bits, so the first digit of 256 bits can only be 0 or 1: that alone rules out nearly every slash.
+            if (text[at + 1] is (byte)'0' or (byte)'1' && !text.Slice(at + 1, Length - 1).ContainsAnyExcept(s_digits))
+            {
+                return at;
+            }
+        }
     }
 
     static byte[] Text(string preimage)

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Text.Json;
 using Quorate.Core;
 using Quorate.Core.Files;
 using Quorate.Nix;
@@ -65,7 +64,7 @@ sealed class DerivationFiles(string folder)
         {
             return false;
         }
-        if (NameOf(parsed) is not { } name)
+        if (EvaluatedForm.NameOf(parsed) is not { } name)
         {
             problem = "its environment does not tell its name, without which the hash cannot be computed";
             return false;
@@ -79,34 +78,6 @@ sealed class DerivationFiles(string folder)
         {
             problem = e.Message;
             return false;
-        }
-    }
-
-    /// <summary>The variable <c>name</c>, or that of the structured attributes.</summary>
-    static string? NameOf(Derivation derivation)
-    {
-        if (derivation.TryEnvironment("name"u8, out var name))
-        {
-            return System.Text.Encoding.UTF8.GetString(name.Span);
-        }
-        if (!derivation.TryEnvironment("__json"u8, out var json))
-        {
-            return null;
-        }
-        try
-        {
-            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 64 });
-            return
-                document.RootElement.ValueKind == JsonValueKind.Object
-                && document.RootElement.TryGetProperty("name", out var value)
-                && value.ValueKind == JsonValueKind.String
-                ? value.GetString()
-                : null;
-        }
-        catch (JsonException)
-        {
-            // Nix would not have written it: then there is no name either.
-            return null;
         }
     }
 

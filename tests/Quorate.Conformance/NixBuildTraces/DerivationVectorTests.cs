@@ -56,6 +56,21 @@ public sealed class DerivationVectorTests
         );
 
     [Fact]
+    public void All_are_as_evaluating_makes_them_so_that_their_hashes_stand_for_nothing_else()
+    {
+        var closure = HelloClosure.Read();
+        var hashes = new ModuloHashes(closure.Derivations.GetValueOrDefault);
+        Assert.All(
+            closure.Derivations,
+            entry =>
+            {
+                Assert.True(hashes.TryMasked(entry.Value, DerivationPaths.NameOf(entry.Key), out var hash, out var problem), problem);
+                Assert.True(hash.IsUnambiguous);
+            }
+        );
+    }
+
+    [Fact]
     public void All_resolutions_below_hello_are_those_that_the_builders_signed()
     {
         var closure = HelloClosure.Read();

@@ -62,6 +62,33 @@ public sealed class DerivationDifferentialTests(BuiltGraphs graphs) : IClassFixt
 
     [Theory]
     [MemberData(nameof(Suites))]
+    public async Task What_nix_evaluated_and_resolved_has_the_form_that_makes_its_hash_unambiguous(string suite, string version)
+    {
+        var graph = await graphs.GetAsync(suite, version);
+        var others = graph
+            .Derivations.Where(entry => !EvaluatedForm.IsOf(entry.Value, DerivationPaths.NameOf(entry.Key)))
+            .Select(entry => entry.Key.Name)
+            .Order(StringComparer.Ordinal);
+        // What a build writes is not evaluated.
+        string[] expected = suite switch
+        {
+            "installed" => ["impure.drv"],
+            "trixie" => ["dynamic.drv", "impure.drv"],
+            _ => ["dynamic.drv", "impure.drv", "written.drv"],
+        };
+        Assert.Equal(expected, others);
+        Assert.All(
+            (string[])["a", "b", "c", "structured", "renamed", "deferred", "deferred2"],
+            name =>
+            {
+                Assert.True(graph.Hashes.TryMasked(graph.Derivations[graph.Path(name)], name, out var hash, out var problem), problem);
+                Assert.True(hash.IsUnambiguous, name);
+            }
+        );
+    }
+
+    [Theory]
+    [MemberData(nameof(Suites))]
     public async Task Inputs_of_one_hash_are_united(string suite, string version)
     {
         var graph = await graphs.GetAsync(suite, version);
