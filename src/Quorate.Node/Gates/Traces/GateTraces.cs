@@ -103,7 +103,11 @@ sealed class GateTraces : IDisposable
         var candidates = await _derivations.OfAsync(id.Hash, cancellationToken);
         if (candidates.IsEmpty)
         {
-            return Unknown(id.ToString(), "no derivation at hand has this hash; nothing else would say what was built", waiting);
+            return Unknown(
+                id.ToString(),
+                "no derivation at hand that is as Nix evaluates it has this hash; nothing else would say what was built",
+                waiting
+            );
         }
         var judgements = await Task.WhenAll(candidates.Select(path => _judgements.GetAsync(path, cancellationToken)));
         return Reply(id.ToString(), id.Output, judgements, path => new Realisation(id, path).SignedBy(_key).ToJson());
@@ -190,7 +194,7 @@ sealed class GateTraces : IDisposable
         }
         if (paths.Count > 1)
         {
-            // Derivations of one hash differ only in what does not matter, so their outcomes may not either.
+            // Derivations that are known by one hash differ only in where fixed outputs come from, so their outcomes may not differ.
             return new TraceReply(
                 GateOutcome.Ambiguous,
                 subject,

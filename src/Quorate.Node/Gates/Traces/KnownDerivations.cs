@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using Quorate.Core;
 using Quorate.Nix;
 using Quorate.Nix.Derivations;
-using Quorate.Nix.Realisations;
 using Quorate.Nix.Verification;
 using Quorate.Node.Traces;
 
@@ -47,7 +46,7 @@ sealed class KnownDerivations(
     readonly SemaphoreSlim _refreshing = new(1);
     readonly Lock _lock = new();
 
-    // The following four are guarded by the lock.
+    // The following four are guarded by the lock. By hash are only those that no other derivation could be taken for.
     readonly Dictionary<Sha256Digest, ImmutableArray<StorePath>> _byHash = [];
     readonly HashSet<ResolvedInputHash> _resolved = [];
     readonly Dictionary<StorePath, ReadOnlyMemory<byte>> _kept = [];
@@ -141,7 +140,7 @@ sealed class KnownDerivations(
         {
             return;
         }
-        var hash = DrvOutputId.Of(resolved, resolved.Derivation.Outputs[0].Name).Hash;
+        var hash = ModuloHashes.Masked(resolved);
         lock (_lock)
         {
             var size = isOnDisk ? 0 : resolved.AtermBytes.Length;
@@ -158,13 +157,16 @@ sealed class KnownDerivations(
         }
     }
 
-    /// <summary>Called under the lock.</summary>
-    void Index(Sha256Digest hash, StorePath derivation)
+    /// <summary>
+    /// Called under the lock. A derivation that is not as evaluating makes it shares its hash with the one that is, and builders who were made to build it have said nothing
+    /// about the other: it is known by its path alone.
+    /// </summary>
+    void Index(ModuloHash hash, StorePath derivation)
     {
-        var known = _byHash.GetValueOrDefault(hash, []);
-        if (known.Length < MaxPerHash && !known.Contains(derivation))
+        var known = _byHash.GetValueOrDefault(hash.Digest, []);
+        if (hash.IsUnambiguous && known.Length < MaxPerHash && !known.Contains(derivation))
         {
-            _byHash[hash] = known.Add(derivation);
+            _byHash[hash.Digest] = known.Add(derivation);
         }
     }
 
@@ -274,7 +276,7 @@ sealed class KnownDerivations(
                 _indexed.Add(path);
                 lock (_lock)
                 {
-                    Index(hash.Digest, path);
+                    Index(hash, path);
                 }
             }
         }
