@@ -33,6 +33,9 @@ public enum TraceFault
     /// <summary>Signed by Nix with a builder's key, about a derivation whose inputs are not resolved. Only legacy keys may.</summary>
     UnresolvedInput,
 
+    /// <summary>Signed by Nix under an identifier that does not tell the derivation asked for from others.</summary>
+    AmbiguousIdentifier,
+
     /// <summary>Signed by Nix with a builder's key, but not for every output: which outputs belong together, nobody said.</summary>
     IncompleteOutputs,
 

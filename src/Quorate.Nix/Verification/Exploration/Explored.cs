@@ -37,6 +37,12 @@ public sealed record ExploredClaim(
 
     /// <summary>False for several outputs that were signed one by one, and may stem from different builds.</summary>
     public bool IsAtomic => Form == EvidenceForm.Trace || Outputs.Count == 1;
+
+    /// <summary>
+    /// False for what Nix signed under an identifier that does not cover all of the derivation: whoever could give the signer's Nix another one that shares it had that signed
+    /// in this one's place.
+    /// </summary>
+    public bool IsExact { get; init; } = true;
 }
 
 /// <summary>A resolution of a position, with what was found about it.</summary>

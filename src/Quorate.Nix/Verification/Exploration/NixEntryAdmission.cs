@@ -6,7 +6,11 @@ namespace Quorate.Nix.Verification;
 
 /// <summary>What one place has about one derivation in one of Nix's two forms.</summary>
 /// <param name="Entries">By output.</param>
-sealed record NixEntrySet(string Source, IReadOnlyDictionary<string, ISignedOutput> Entries, IReadOnlyList<string> Unavailable);
+sealed record NixEntrySet(string Source, IReadOnlyDictionary<string, ISignedOutput> Entries, IReadOnlyList<string> Unavailable)
+{
+    /// <summary>Whether what is signed names the derivation by its path, which covers every byte.</summary>
+    public bool IsExact => Entries.Values.All(entry => entry is BuildTraceEntry);
+}
 
 /// <summary>
 /// Turns what Nix signed into claims. Entries are about single outputs, so that whoever keeps them could mix those of different builds: a claim is made of those that one key signed
@@ -35,6 +39,7 @@ sealed class NixEntryAdmission(TraceTrust trust, DateTimeOffset now)
                     ? known with
                     {
                         Sources = [.. known.Sources.Union(claim.Sources, StringComparer.Ordinal)],
+                        IsExact = known.IsExact || claim.IsExact,
                     }
                     : claim;
             }
@@ -73,7 +78,10 @@ sealed class NixEntryAdmission(TraceTrust trust, DateTimeOffset now)
                 );
                 continue;
             }
-            yield return Claim(question, set.Source, voter, outputs);
+            yield return Claim(question, set.Source, voter, outputs) with
+            {
+                IsExact = set.IsExact,
+            };
         }
     }
 
@@ -97,6 +105,13 @@ sealed class NixEntryAdmission(TraceTrust trust, DateTimeOffset now)
         if (entry is Realisation realisation && realisation.Id != question.Id(output))
         {
             return new TraceRefusal(TraceFault.OtherInput, $"signed for {realisation.Id}, looked up as {question.Id(output)}");
+        }
+        if (entry is Realisation && !question.Hash.IsUnambiguous)
+        {
+            return new TraceRefusal(
+                TraceFault.AmbiguousIdentifier,
+                $"signed for {question.Id(output)}, which other derivations share with this one: it, or what it depends on, is not as Nix evaluates it"
+            );
         }
         if (question.Problem(output, entry.OutPath) is { } problem)
         {

@@ -1,4 +1,3 @@
-using Quorate.Core;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Realisations;
 
@@ -8,17 +7,12 @@ namespace Quorate.Nix.Verification;
 /// <param name="Hash">What Nix up to 2.34 files realisations under.</param>
 /// <param name="Outputs">Every output, with the name that its path must have.</param>
 /// <param name="Resolved">Null when it is about a derivation with inputs, as it stands.</param>
-sealed record NixEntryQuestion(
-    Sha256Digest Hash,
-    string StoreDir,
-    IReadOnlyDictionary<string, string> Outputs,
-    ResolvedDerivation? Resolved
-)
+sealed record NixEntryQuestion(ModuloHash Hash, string StoreDir, IReadOnlyDictionary<string, string> Outputs, ResolvedDerivation? Resolved)
 {
-    public DrvOutputId Id(string output) => new(Hash, output);
+    public DrvOutputId Id(string output) => new(Hash.Digest, output);
 
     public static NixEntryQuestion Of(ResolvedDerivation resolved, IReadOnlyDictionary<string, string> outputs) =>
-        new(DrvOutputId.Of(resolved, resolved.Derivation.Outputs[0].Name).Hash, resolved.Path.StoreDir, outputs, resolved);
+        new(ModuloHashes.Masked(resolved), resolved.Path.StoreDir, outputs, resolved);
 
     /// <summary>Why a signed path cannot be the output's; null when it can.</summary>
     public string? Problem(string output, StorePath path)

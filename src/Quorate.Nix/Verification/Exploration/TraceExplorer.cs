@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
-using Quorate.Core;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Realisations;
 using Quorate.Nix.Synthetic;
@@ -25,7 +24,7 @@ public sealed partial class TraceExplorer
     readonly TraceRegime _regime;
     readonly TraceLookups _lookups;
     readonly NixEntryLookups? _entries;
-    readonly Sha256Digest?[]? _unresolvedHashes;
+    readonly ModuloHash?[]? _unresolvedHashes;
     readonly ExplorationLimits _limits;
     readonly OwnOutputs _own;
     readonly UpstreamPlaceholders _placeholders = new();
@@ -42,7 +41,7 @@ public sealed partial class TraceExplorer
         TraceRegime regime,
         TraceLookups lookups,
         NixEntryLookups? entries,
-        Sha256Digest?[]? unresolvedHashes,
+        ModuloHash?[]? unresolvedHashes,
         ExplorationLimits limits,
         OwnOutputs own
     )

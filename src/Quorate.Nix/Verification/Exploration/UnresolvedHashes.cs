@@ -1,4 +1,3 @@
-using Quorate.Core;
 using Quorate.Nix.Derivations;
 
 namespace Quorate.Nix.Verification;
@@ -9,14 +8,14 @@ namespace Quorate.Nix.Verification;
 static class UnresolvedHashes
 {
     /// <summary>By position; null for fixed outputs, for what has no inputs and so is resolved, and for what has no such hash.</summary>
-    public static Sha256Digest?[] Of(DerivationClosure closure)
+    public static ModuloHash?[] Of(DerivationClosure closure)
     {
         var derivations = closure.Derivations.ToDictionary(derivation => derivation.Path, derivation => derivation.Derivation);
         var hashes = new ModuloHashes(derivations.GetValueOrDefault);
-        var all = new Sha256Digest?[closure.Derivations.Count];
+        var all = new ModuloHash?[closure.Derivations.Count];
         foreach (var derivation in closure.Derivations.Where(derivation => derivation.Inputs.Count > 0))
         {
-            all[derivation.Position] = hashes.TryMasked(derivation.Derivation, derivation.Name, out var hash, out _) ? hash.Digest : null;
+            all[derivation.Position] = hashes.TryMasked(derivation.Derivation, derivation.Name, out var hash, out _) ? hash : null;
         }
         return all;
     }

@@ -151,6 +151,10 @@ public static class VerificationJson
                         {
                             writer.WriteBoolean("atomic"u8, false);
                         }
+                        if (!claim.IsExact)
+                        {
+                            writer.WriteBoolean("exact"u8, false);
+                        }
                         if (claim.Built is { } built)
                         {
                             writer.WriteBoolean("built"u8, built);

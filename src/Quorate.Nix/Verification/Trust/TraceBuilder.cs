@@ -16,7 +16,8 @@ public sealed record TraceBuilderKeys(IReadOnlyList<NixCachePublicKey> ClaimKeys
     public WitnessQuorum? Witnesses { get; init; }
 
     /// <summary>
-    /// Keys with which the builder's own Nix signs what it built. Nix does not say so in what it signs; that nothing else is signed with them is the word of whoever wrote the model.
+    /// Keys with which the builder's own Nix signs what it built. Nix does not say so in what it signs; that nothing else is signed with them, and that this Nix
+    /// builds only what was evaluated (to 2.34 what it signs does not tell which of several derivations that was), is the word of whoever wrote the model.
     /// </summary>
     public IReadOnlyList<NixCachePublicKey> NixKeys { get; init; } = [];
 
