@@ -79,11 +79,19 @@ public sealed class TraceVerifier(
         return request.Regime == TraceRegime.SyntheticContentAddressed ? SyntheticRefusal(closure) : ContentAddressedRefusal(closure);
     }
 
-    /// <summary>Content-addressed evidence says nothing of builds whose inputs are named by how they were made.</summary>
+    /// <summary>
+    /// Content-addressed evidence says nothing of an output whose path tells how it was made, be that known from the start or only once its inputs are resolved: builders who agree on such a path agree on no
+    /// content, and whatever is built upon it is built upon anything.
+    /// </summary>
     static string? ContentAddressedRefusal(DerivationClosure closure) =>
-        closure.Derivations.FirstOrDefault(derivation => derivation.Derivation.Kind == DerivationKind.InputAddressed) is { } addressed
+        closure.Derivations.FirstOrDefault(derivation =>
+            derivation.Derivation.Kind is DerivationKind.InputAddressed or DerivationKind.Deferred
+        )
+            is not { } addressed
+            ? null
+        : addressed.Derivation.Kind == DerivationKind.InputAddressed
             ? $"{addressed.Path.BaseName} is input-addressed: content-addressed traces cannot say what it was built from"
-            : null;
+        : $"{addressed.Path.BaseName} is deferred, input-addressed upon content-addressed builds: who agrees on its path agrees on no content";
 
     /// <summary>Evidence of the two kinds never mixes, and a view replaces the paths that derivations state: they must be the right ones.</summary>
     static string? SyntheticRefusal(DerivationClosure closure)

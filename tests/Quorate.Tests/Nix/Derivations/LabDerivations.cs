@@ -20,6 +20,11 @@ static class LabDerivations
         Derive([("doc","/nix/store/a6wd6wjwvhvi0fa0qlj29k6az3bv7h2c-deferred-doc","",""),("out","/nix/store/a0hlq7qlj9alw9c14iv996jhl3x3pd7z-deferred","","")],[],["/nix/store/y9xsr1hg3kf7xbva2dgqpagj6x6555a3-a"],"x86_64-linux","/bin/sh",["-eu","-c","echo $a > $out; echo $out > $doc"],[("a","/nix/store/y9xsr1hg3kf7xbva2dgqpagj6x6555a3-a"),("builder","/bin/sh"),("doc","/nix/store/a6wd6wjwvhvi0fa0qlj29k6az3bv7h2c-deferred-doc"),("name","deferred"),("out","/nix/store/a0hlq7qlj9alw9c14iv996jhl3x3pd7z-deferred"),("outputs","out doc"),("system","x86_64-linux")])
         """;
 
+    /// <summary>Floating, upon <see cref="Deferred"/>.</summary>
+    public const string OverDeferred = """
+        Derive([("out","","r:sha256","")],[("/nix/store/7vkahvq3gz3ggs95pxfs19acz39qqprm-deferred.drv",["out"])],[],"x86_64-linux","/bin/sh",["-eu","-c","echo constant > $out"],[("builder","/bin/sh"),("name","over"),("out","/1rz4g4znpzjwh1xymhjpm42vipw92pr73vdgl6xs1hycac8kf2n9"),("system","x86_64-linux")])
+        """;
+
     public static StorePath APath => DerivationSamples.Path("79lzxj70kpqvhwbk42p6qz6a6ggscch8-a.drv");
 
     public static StorePath AOut => DerivationSamples.Path("y9xsr1hg3kf7xbva2dgqpagj6x6555a3-a");
@@ -27,6 +32,8 @@ static class LabDerivations
     public static StorePath DeferredPath => DerivationSamples.Path("7vkahvq3gz3ggs95pxfs19acz39qqprm-deferred.drv");
 
     public static StorePath FilledPath => DerivationSamples.Path("c4ggi128hqxiql9n7027xjg265vplgg3-deferred.drv");
+
+    public static StorePath OverDeferredPath => DerivationPaths.Of(Parse(OverDeferred), "over");
 
     public static Derivation Parse(string text) => Derivation.Parse(System.Text.Encoding.UTF8.GetBytes(text), StorePath.DefaultStoreDir);
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Quorate.Core;
 using Quorate.Crypto.Keys;
 using Quorate.Nix;
 using Quorate.Nix.Derivations;
@@ -62,12 +63,21 @@ sealed class EntryScene : IDerivationSource, ITraceSource, IDisposable
         SignA(entries, key, isNew).Signed(isNew, key, TraceScene.ResolvedTop, "out", Result);
 
     /// <summary>An ordinary trace.</summary>
-    public EntryScene Claim(NixCacheSecretKey key, ResolvedDerivation derivation, params (string Name, StorePath Path)[] outputs)
+    public EntryScene Claim(NixCacheSecretKey key, ResolvedDerivation derivation, params (string Name, StorePath Path)[] outputs) =>
+        Claim(key, derivation, Sha256Digest.Zero, outputs);
+
+    /// <summary>An ordinary trace that states this NAR hash of all outputs.</summary>
+    public EntryScene Claim(
+        NixCacheSecretKey key,
+        ResolvedDerivation derivation,
+        Sha256Digest narHash,
+        params (string Name, StorePath Path)[] outputs
+    )
     {
         var statement = new TraceStatement(
             derivation.Hash,
             TraceRegime.ContentAddressed,
-            [.. outputs.Select(output => new SignedOutput(output.Name, output.Path, Quorate.Core.Sha256Digest.Zero))],
+            [.. outputs.Select(output => new SignedOutput(output.Name, output.Path, narHash))],
             Built: true,
             UInt128.One,
             TraceProvenance.None
@@ -85,15 +95,20 @@ sealed class EntryScene : IDerivationSource, ITraceSource, IDisposable
     public Task<TraceVerification> VerifyAsync(string rule, StorePath? expected, params INixEntrySource[] entries)
     {
         var outputs = expected is null ? OutputPaths.Empty : OutputPaths.Of("out", expected.ToString());
-        return new TraceVerifier(this, [this], TimeProvider.System, entries).VerifyAsync(
-            new VerificationRequest(Target, outputs, Trust(rule)),
+        return VerifyAsync(new VerificationRequest(Target, outputs, Trust(rule)), entries);
+    }
+
+    public Task<TraceVerification> VerifyAsync(VerificationRequest request, params INixEntrySource[] entries) =>
+        new TraceVerifier(this, [this], TimeProvider.System, entries).VerifyAsync(
+            request,
             progress: null,
             TestContext.Current.CancellationToken
         );
-    }
 
     public byte[]? Read(StorePath derivation) =>
         derivation == LabDerivations.APath ? Encoding.UTF8.GetBytes(LabDerivations.A)
+        : derivation == LabDerivations.DeferredPath ? Encoding.UTF8.GetBytes(LabDerivations.Deferred)
+        : derivation == LabDerivations.OverDeferredPath ? Encoding.UTF8.GetBytes(LabDerivations.OverDeferred)
         : derivation == Target ? TraceScene.UnresolvedTop.ToAterm()
         : null;
 
