@@ -35,7 +35,9 @@ sealed class SyntheticExamination(
         try
         {
             var closure = DerivationClosure.Load(path, new DerivationDirectory(root + path.StoreDir), cancellationToken);
-            return Refusal(closure, derivation, outputs) ?? await SoundAsync(closure, outputs, cancellationToken);
+            return Refusal(closure, derivation, outputs)
+                ?? await RefusalAsync(path, derivation, cancellationToken)
+                ?? await SoundAsync(closure, outputs, cancellationToken);
         }
         catch (MalformedException e)
         {
@@ -64,6 +66,12 @@ sealed class SyntheticExamination(
         var wrong = derivation.Outputs.Zip(outputs).FirstOrDefault(pair => pair.First.Path != pair.Second.Claim.Path).First;
         return wrong is null ? null : new ExaminedBuild.Contradicted($"output '{wrong.Name}' is not at {wrong.Path}");
     }
+
+    /// <summary>A resolved derivation is built like any other, but the graph that it was resolved from has evidence of the other kind.</summary>
+    async Task<ExaminedBuild?> RefusalAsync(StorePath path, Derivation derivation, CancellationToken cancellationToken) =>
+        await new LeafOrigin(registered, root + path.StoreDir).DoubtAsync(path, derivation, cancellationToken) is { } doubt
+            ? new ExaminedBuild.Skipped("mixed", $"it is input-addressed, but {doubt}")
+            : null;
 
     async Task<ExaminedBuild> SoundAsync(DerivationClosure closure, IReadOnlyList<PathFacts> facts, CancellationToken cancellationToken)
     {

@@ -1,4 +1,5 @@
 using Quorate.Nix;
+using Quorate.Nix.Store;
 using Quorate.Nix.Traces;
 using Xunit;
 
@@ -81,6 +82,85 @@ public sealed class BuildExaminationTests : IDisposable
             await ExamineAsync(build, build.Out, build.Dev, StorePath.Parse("/nix/store/00000000000000000000000000000000-a-doc"))
         );
     }
+
+    [Fact]
+    public async Task Examine_of_an_input_addressed_build_from_a_source_is_sound()
+    {
+        var build = await LabBuild.CreateInputAddressedAsync(_root, withSource: true);
+        Assert.IsType<ExaminedBuild.Sound>(await ExamineViewAsync(build));
+    }
+
+    // What it was built from is known by its hash, whoever fetched it.
+    [Fact]
+    public async Task Examine_of_an_input_addressed_build_from_a_source_that_was_also_fetched_is_sound()
+    {
+        var build = await LabBuild.CreateInputAddressedAsync(_root, withSource: true);
+        var hash = (await build.FactsAsync([build.Source], CancellationToken.None))[0].Claim.NarHash;
+        build.MadeBy(build.Source, build.AddDerivation($"""[("out","{build.Source}","r:sha256","{hash}")]""", "[]", "source"));
+        Assert.IsType<ExaminedBuild.Sound>(await ExamineViewAsync(build));
+    }
+
+    [Fact]
+    public async Task Examine_of_an_input_addressed_build_from_a_built_source_is_skipped()
+    {
+        var build = await LabBuild.CreateInputAddressedAsync(_root, withSource: true);
+        build.MadeBy(build.Source, build.AddDerivation("""[("out","","r:sha256","")]""", "[]", "source"));
+        AssertMixed("was built", await ExamineViewAsync(build));
+    }
+
+    [Fact]
+    public async Task Examine_of_an_input_addressed_build_from_a_source_with_references_is_skipped()
+    {
+        var reference = StorePath.Parse("/nix/store/11111111111111111111111111111111-x");
+        var build = await LabBuild.CreateInputAddressedAsync(_root, withSource: true, reference);
+        AssertMixed("refers to other objects", await ExamineViewAsync(build));
+    }
+
+    [Fact]
+    public async Task Examine_of_what_a_deferred_derivation_may_have_been_resolved_to_is_skipped()
+    {
+        var build = await LabBuild.CreateInputAddressedAsync(_root, withSource: true);
+        var deferred = build.AddDerivation(
+            """[("out","","","")]""",
+            """[("/nix/store/00000000000000000000000000000000-source.drv",["out"])]""",
+            "ia"
+        );
+        AssertMixed(deferred.BaseName, await ExamineViewAsync(build));
+    }
+
+    [Theory]
+    [InlineData("other", "")]
+    [InlineData("ia", "1\",\"2")]
+    public async Task Examine_beside_a_deferred_derivation_that_is_another_is_sound(string name, string arguments)
+    {
+        var build = await LabBuild.CreateInputAddressedAsync(_root, withSource: true);
+        build.AddDerivation(
+            """[("out","","","")]""",
+            """[("/nix/store/00000000000000000000000000000000-source.drv",["out"])]""",
+            name,
+            arguments
+        );
+        Assert.IsType<ExaminedBuild.Sound>(await ExamineViewAsync(build));
+    }
+
+    // A hook tries again later; nothing is signed on a guess.
+    [Fact]
+    public async Task Examine_of_an_input_addressed_build_whose_source_is_not_registered_fails()
+    {
+        var build = await LabBuild.CreateInputAddressedAsync(_root, withSource: true);
+        build.Forget(build.Source);
+        await Assert.ThrowsAsync<NixStoreException>(() => ExamineViewAsync(build));
+    }
+
+    static void AssertMixed(string reason, ExaminedBuild build)
+    {
+        var skipped = Assert.IsType<ExaminedBuild.Skipped>(build);
+        Assert.Equal("mixed", skipped.Code);
+        Assert.Contains(reason, skipped.Reason, StringComparison.Ordinal);
+    }
+
+    static Task<ExaminedBuild> ExamineViewAsync(LabBuild build) =>
+        build.Examination(TraceFormat.Bundle).ExamineAsync(build.Derivation, build.Paths, CancellationToken.None);
 
     static Task<ExaminedBuild> ExamineAsync(LabBuild build, params StorePath[] paths) =>
         build.Examination().ExamineAsync(build.Derivation, paths.Length == 0 ? build.Paths : paths, CancellationToken.None);

@@ -26,16 +26,26 @@ sealed class LabBuild
 
     public StorePath Dev { get; private set; } = null!;
 
+    public StorePath Source { get; private set; } = null!;
+
     public IReadOnlyList<StorePath> Paths => Dev is null ? [Out] : [Out, Dev];
 
     /// <summary>An input-addressed derivation without inputs and its output.</summary>
-    public static async Task<LabBuild> CreateInputAddressedAsync(string root)
+    /// <param name="withSource">Whether it has a <see cref="Source"/>.</param>
+    /// <param name="reference">What that refers to.</param>
+    public static async Task<LabBuild> CreateInputAddressedAsync(string root, bool withSource = false, StorePath? reference = null)
     {
         var build = new LabBuild(root);
         Directory.CreateDirectory(root + StorePath.DefaultStoreDir);
+        var sources = "[]";
+        if (withSource)
+        {
+            build.Source = await build.AddAsync("source", ContentMethod.Nar, folder: true, reference is null ? [] : [reference]);
+            sources = $"""["{build.Source}"]""";
+        }
         // The path follows from the derivation with its own output blanked.
         var draft = Quorate.Nix.Derivations.Derivation.Parse(
-            Aterm($"""[("out","{StorePath.DefaultStoreDir}/{Any}-ia","","")]""", "[]", "ia"),
+            Aterm($"""[("out","{StorePath.DefaultStoreDir}/{Any}-ia","","")]""", "[]", "ia", sources: sources),
             StorePath.DefaultStoreDir
         );
         build.Out = new ModuloHashes(_ => null).TryMasked(draft, "ia", out var masked, out var problem)
@@ -44,7 +54,7 @@ sealed class LabBuild
         await File.WriteAllTextAsync(build.OnDisk(build.Out), $"I am {build.Out}");
         var (hash, size) = await NarFeed.HashAsync(build.OnDisk(build.Out), CancellationToken.None);
         build._facts[build.Out] = new PathFacts(new NixClaim(build.Out, hash, size, [build.Out]), Deriver: null);
-        build.Derivation = build.AddDerivation($"""[("out","{build.Out}","","")]""", "[]", "ia");
+        build.Derivation = build.AddDerivation($"""[("out","{build.Out}","","")]""", "[]", "ia", sources: sources);
         return build;
     }
 
@@ -65,7 +75,13 @@ sealed class LabBuild
         return build;
     }
 
-    public BuildExamination Examination() => new(FactsAsync, Root);
+    public BuildExamination Examination(TraceFormat? inputAddressed = null) => new(FactsAsync, Root, inputAddressed);
+
+    /// <summary>From now on Nix says which derivation made a path.</summary>
+    public void MadeBy(StorePath path, StorePath deriver) => _facts[path] = _facts[path] with { Deriver = deriver.ToString() };
+
+    /// <summary>From now on Nix knows nothing of a path.</summary>
+    public void Forget(StorePath path) => _facts.Remove(path);
 
     public string OnDisk(StorePath path) => Root + path;
 
@@ -87,7 +103,7 @@ sealed class LabBuild
         script.Append("--dump-db) shift; for p; do case \"$p\" in\n");
         foreach (var fact in _facts.Values)
         {
-            script.Append($"{fact.Claim.Path}) printf '%s\\n' \"$p\" {fact.Claim.NarHash} {fact.Claim.NarSize} ''");
+            script.Append($"{fact.Claim.Path}) printf '%s\\n' \"$p\" {fact.Claim.NarHash} {fact.Claim.NarSize} '{fact.Deriver}'");
             script.Append($" {fact.Claim.References.Count} ").AppendJoin(' ', fact.Claim.References).Append(" ;;\n");
         }
         script.Append("*) echo \"error: path '$p' is not valid\" >&2; exit 1 ;;\nesac; done ;;\nesac\n");
@@ -100,9 +116,9 @@ sealed class LabBuild
     public void ForgetOutputs(string file) =>
         File.WriteAllText(file, File.ReadAllText(file).Replace("--force-realise", "--never", StringComparison.Ordinal));
 
-    StorePath AddDerivation(string outputs, string inputs, string name, string salt = "")
+    public StorePath AddDerivation(string outputs, string inputs, string name, string salt = "", string sources = "[]")
     {
-        var aterm = Aterm(outputs, inputs, name, salt);
+        var aterm = Aterm(outputs, inputs, name, salt, sources);
         var derivation = Quorate.Nix.Derivations.Derivation.Parse(aterm, StorePath.DefaultStoreDir);
         var path = DerivationPaths.Of(derivation, name);
         File.WriteAllBytes(OnDisk(path), aterm);
@@ -110,25 +126,30 @@ sealed class LabBuild
     }
 
     /// <summary>Latin-1, so that there can be bytes in it that are no text.</summary>
-    static byte[] Aterm(string outputs, string inputs, string name, string salt = "") =>
-        Encoding.Latin1.GetBytes($$"""Derive({{outputs}},{{inputs}},[],"x86_64-linux","/bin/sh",["{{salt}}"],[("name","{{name}}")])""");
+    static byte[] Aterm(string outputs, string inputs, string name, string salt = "", string sources = "[]") =>
+        Encoding.Latin1.GetBytes(
+            $$"""Derive({{outputs}},{{inputs}},{{sources}},"x86_64-linux","/bin/sh",["{{salt}}"],[("name","{{name}}")])"""
+        );
 
-    async Task<StorePath> AddAsync(string name, ContentMethod method, bool folder)
+    async Task<StorePath> AddAsync(string name, ContentMethod method, bool folder, params StorePath[] references)
     {
         var unknown = StorePath.Parse($"{StorePath.DefaultStoreDir}/{Any}-{name}");
         if (folder)
         {
             Directory.CreateDirectory(OnDisk(unknown));
         }
-        File.WriteAllText(folder ? Path.Combine(OnDisk(unknown), "file") : OnDisk(unknown), name);
+        File.WriteAllText(
+            folder ? Path.Combine(OnDisk(unknown), "file") : OnDisk(unknown),
+            string.Join('\n', references.Select(r => r.ToString()).Prepend(name))
+        );
         File.SetUnixFileMode(
             folder ? Path.Combine(OnDisk(unknown), "file") : OnDisk(unknown),
             UnixFileMode.UserRead | UnixFileMode.UserWrite
         );
-        var check = await ContentCheck.WithReferencesAsync(unknown, OnDisk(unknown), method, "sha256", [], CancellationToken.None);
+        var check = await ContentCheck.WithReferencesAsync(unknown, OnDisk(unknown), method, "sha256", references, CancellationToken.None);
         var path = check.Addresses[0].Path;
         Directory.Move(OnDisk(unknown), OnDisk(path));
-        _facts[path] = new PathFacts(new NixClaim(path, check.NarHash, check.NarSize, []), Deriver: null);
+        _facts[path] = new PathFacts(new NixClaim(path, check.NarHash, check.NarSize, references), Deriver: null);
         return path;
     }
 
