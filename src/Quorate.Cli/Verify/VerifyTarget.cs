@@ -1,6 +1,7 @@
 using Quorate.Nix;
 using Quorate.Nix.Derivations;
 using Quorate.Nix.Store;
+using Quorate.Nix.Synthetic;
 using Quorate.Nix.Verification;
 
 namespace Quorate.Cli.Verify;
@@ -28,8 +29,14 @@ sealed record VerifyTarget(IReadOnlyList<StorePath> Derivations, OutputPaths Exp
             directory is not null && StorePath.TryFromBaseName(StorePath.DefaultStoreDir, text, out var named)
                 ? named
                 : StorePathArgument.Resolve(text) ?? throw new CliException($"'{text}' is neither a derivation nor in a Nix store");
+        var folder = directory ?? path.StoreDir;
         if (DerivationPaths.TryNameOf(path, out _))
         {
+            // One that is missing or unreadable is told by whoever reads the whole graph.
+            if (inputAddressed && Read(path, folder) is { } target)
+            {
+                await RefuseResolvedAsync(path, target, folder, store, cancellationToken);
+            }
             return new VerifyTarget([path], expected);
         }
         var nix = store();
@@ -38,7 +45,6 @@ sealed record VerifyTarget(IReadOnlyList<StorePath> Derivations, OutputPaths Exp
         {
             throw new CliException($"Nix does not know which derivation made {path}; name the .drv, and --expect OUTPUT={path}");
         }
-        var folder = directory ?? path.StoreDir;
         var derivation =
             Read(deriver, folder) ?? throw new CliException($"{deriver} is not at hand; name the .drv, and --expect OUTPUT={path}");
         var name = DerivationPaths.NameOf(deriver);
@@ -47,6 +53,7 @@ sealed record VerifyTarget(IReadOnlyList<StorePath> Derivations, OutputPaths Exp
             ?? throw new CliException($"{deriver} has no output called {path.Name}");
         if (inputAddressed && derivation.Kind == DerivationKind.InputAddressed)
         {
+            await RefuseResolvedAsync(deriver, derivation, folder, store, cancellationToken);
             return new VerifyTarget([deriver], expected);
         }
         var wanted = OutputPaths.Of([.. expected.Pairs.Where(pair => pair.Key != output.Name), new(output.Name, path.ToString())]);
@@ -77,6 +84,33 @@ sealed record VerifyTarget(IReadOnlyList<StorePath> Derivations, OutputPaths Exp
             }
         }
         return new VerifyTarget([deriver], wanted);
+    }
+
+    /// <summary>Fails closed: a derivation without inputs whose sources nothing is known of may be a resolved one.</summary>
+    static async Task RefuseResolvedAsync(
+        StorePath path,
+        Derivation derivation,
+        string folder,
+        Func<NixStore> store,
+        CancellationToken cancellationToken
+    )
+    {
+        string? doubt;
+        try
+        {
+            var origin = new LeafOrigin((paths, token) => store().FactsAsync(paths, token), folder);
+            doubt = await origin.DoubtAsync(path, derivation, cancellationToken);
+        }
+        catch (Exception e) when (e is NixStoreException or CliException)
+        {
+            doubt = $"it names no input derivations, and whether its sources were built is not known: {e.Message}";
+        }
+        if (doubt is not null)
+        {
+            throw new CliException(
+                $"{path} is no target for --input-addressed: {doubt}. Evidence of content-addressed and of input-addressed builds never mixes"
+            );
+        }
     }
 
     static Derivation? Read(StorePath path, string folder) =>
