@@ -110,7 +110,7 @@ static class KeyCommands
 
     static async Task WriteAsync(CliHost host, Ed25519PublicKey key, string path, bool json)
     {
-        var ids = Protocol.Known.Select(p => (p.Name, Id: LogId.Compute(p, key).Text));
+        var ids = Protocol.Known.Select(p => (p.Name, Id: LogId.Compute(p, key).Text)).ToArray();
         if (json)
         {
             await host.WriteJsonAsync(w =>
@@ -126,10 +126,13 @@ static class KeyCommands
             });
             return;
         }
-        await host.Out.WriteLineAsync($"public key     {key}");
-        foreach (var (name, id) in ids)
+        var lines = ids.Select(i => (Label: $"log id ({i.Name})", Text: i.Id))
+            .Prepend((Label: "public key", Text: key.ToString()))
+            .ToArray();
+        var width = lines.Max(l => l.Label.Length);
+        foreach (var (label, text) in lines)
         {
-            await host.Out.WriteLineAsync($"log id ({name})".PadRight(15) + id);
+            await host.Out.WriteLineAsync($"{label.PadRight(width)}  {text}");
         }
     }
 }

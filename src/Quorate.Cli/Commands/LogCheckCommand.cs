@@ -22,7 +22,7 @@ static class LogCheckCommand
         };
         var log = new Option<string?>("--log")
         {
-            Description = "Only the log with this ID, of those in the state directory",
+            Description = "Of the logs in the state directory only the one with this ID, or whose ID begins so",
             HelpName = "ID",
         };
         var protocol = LogFolderOptions.Protocol();

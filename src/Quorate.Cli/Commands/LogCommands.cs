@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using Quorate.Cli.Rendering;
-using Quorate.Core;
 using Quorate.Core.Encodings;
 using Quorate.Crypto;
 using Quorate.Log;
@@ -38,7 +37,7 @@ static class LogCommands
     {
         var protocol = new Option<string>("--protocol")
         {
-            Description = "nix, test, or a UUID",
+            Description = "nix, nix-trace, test, or a UUID",
             Required = true,
             HelpName = "NAME",
         };
@@ -48,25 +47,35 @@ static class LogCommands
             Required = true,
             HelpName = "BASE64",
         };
-        var command = new Command("id", "Compute a log's id from its public key, without a node") { protocol, key };
+        var json = CommandLine.Json();
+        var command = new Command("id", "Compute a log's id from its public key, without a node") { protocol, key, json };
         command.Teach(
             "The id is SHA-256 over protocol, mode, key type and key, as every Trustix peer computes it.",
             "quorate log id --protocol nix --key 2uy8gNIOYEewTiV7iB7cUxBGpXxQtdlFepFoRvJTCJo="
         );
-        command.SetAction(parse =>
-        {
-            var name = parse.GetRequiredValue(protocol);
-            if (!Protocol.TryFind(name, out var found))
+        command.SetAction(
+            async (parse, _) =>
             {
-                throw new CliException($"unknown protocol '{name}'; known: {string.Join(", ", Protocol.Known.Select(p => p.Name))}");
+                var found = LogFolderOptions.FindProtocol(parse.GetRequiredValue(protocol));
+                if (!Ed25519PublicKey.TryParse(parse.GetRequiredValue(key), out var parsed))
+                {
+                    throw new CliException("--key: not the base64 of 32 bytes");
+                }
+                var id = LogId.Compute(found, parsed).Text;
+                if (parse.GetValue(json))
+                {
+                    await host.WriteJsonAsync(w =>
+                    {
+                        w.WriteString("logId", id);
+                        w.WriteString("protocol", found.Name);
+                        w.WriteString("publicKey", parsed.ToString());
+                    });
+                    return ExitCode.Ok;
+                }
+                await host.Out.WriteLineAsync(id);
+                return ExitCode.Ok;
             }
-            if (!Ed25519PublicKey.TryParse(parse.GetRequiredValue(key), out var parsed))
-            {
-                throw new CliException("--key: not the base64 of 32 bytes");
-            }
-            host.Out.WriteLine(LogId.Compute(found, parsed).Text);
-            return ExitCode.Ok;
-        });
+        );
         return command;
     }
 

@@ -224,6 +224,13 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public async Task Key_new_keeps_what_it_names_apart_from_its_value()
+    {
+        var (_, output, _) = await _f.RunAsync("key", "new", _f["a.key"]);
+        Assert.All(output.TrimEnd().Split('\n'), line => Assert.Matches(@"^(public key|log id \([a-z-]+\)) {2,}[^ ]+$", line));
+    }
+
+    [Fact]
     public async Task Key_new_never_overwrites()
     {
         await _f.RunAsync("key", "new", _f["a.key"]);
@@ -272,6 +279,21 @@ public sealed class VerbTests : IDisposable
     {
         var (_, output, _) = await _f.RunAsync("log", "id", "--protocol", "nix", "--key", "2uy8gNIOYEewTiV7iB7cUxBGpXxQtdlFepFoRvJTCJo=");
         Assert.Equal("e0f263745e4e3ab07ab5275b00b44f594e0b6d2bd35892a8ebd10a7f86322eb7\n", output);
+    }
+
+    [Fact]
+    public async Task Log_id_prints_json_on_request()
+    {
+        const string Key = "2uy8gNIOYEewTiV7iB7cUxBGpXxQtdlFepFoRvJTCJo=";
+        var (exit, output, _) = await _f.RunAsync("log", "id", "--protocol", "nix-trace", "--key", Key, "--json");
+        using var document = System.Text.Json.JsonDocument.Parse(output);
+        Assert.Equal(0, exit);
+        Assert.Equal(
+            (await _f.RunAsync("log", "id", "--protocol", "nix-trace", "--key", Key)).Out.TrimEnd(),
+            document.RootElement.GetProperty("logId").GetString()
+        );
+        Assert.Equal("nix-trace", document.RootElement.GetProperty("protocol").GetString());
+        Assert.Equal(Key, document.RootElement.GetProperty("publicKey").GetString());
     }
 
     [Fact]
