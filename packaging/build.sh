@@ -5,6 +5,21 @@ set -euo pipefail
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 . "$root/eng/debian.sh"
 . "$root/eng/build.sh"
+
+usage() {
+    cat <<'TXT'
+usage: packaging/build.sh
+Makes artifacts/package/quorate_VERSION_ARCH.deb and quorate-VERSION-linux-ARCH.tar.gz for this machine; what was in artifacts/package goes.
+Needs the .NET SDK 10 and dpkg-deb. Takes minutes, and with a cold package cache a network.
+TXT
+}
+
+case "${1:-}" in
+    "") ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 1 ;;
+esac
+
 dotnet_required
 
 rid=$(runtime_identifier)
@@ -34,9 +49,9 @@ cd "$root"
 mkdir -p "$tree/usr/bin" "$tree/usr/share/doc/quorate"
 ln -s ../lib/quorate/quorate "$tree/usr/bin/quorate"
 ln -s ../lib/quorate/quorated "$tree/usr/bin/quorated"
-cp packaging/debian/copyright README.md "$tree/usr/share/doc/quorate/"
-cp LICENSE "$tree/usr/share/doc/quorate/LICENSE"
-cp -r docs "$tree/usr/share/doc/quorate/manual"
+# Named and placed as in the checkout: the pages link to each other.
+cp packaging/debian/copyright README.md CONTRIBUTING.md LICENSE "$tree/usr/share/doc/quorate/"
+cp -r docs "$tree/usr/share/doc/quorate/docs"
 for section in 1 8; do
     mkdir -p "$tree/usr/share/man/man$section"
     for page in packaging/man/*."$section"; do
@@ -44,7 +59,7 @@ for section in 1 8; do
     done
 done
 
-# The tarball is the same tree without what only dpkg and systemd want: unpack it anywhere, run usr/bin/quorate.
+# The tarball is the same tree without what only dpkg and systemd want: unpack it anywhere, run quorate-VERSION-linux-ARCH/bin/quorate.
 name="quorate-$version-$rid"
 tar -C "$tree" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@"$(git -C "$root" log -1 --format=%ct 2>/dev/null || echo 0)" \
     --transform "s,^\./usr,$name," -czf "$out/$name.tar.gz" ./usr

@@ -45,6 +45,14 @@ check() {
 }
 check quorate --version
 check quorated --version
+(
+    cd "$bare/usr/share/doc/quorate"
+    find . -name '*.md' | while read -r page; do
+        { grep -oE '\]\([^)#: ]+[)#]' "$page" || true; } | sed 's/^..//; s/.$//' | while read -r link; do
+            [ -e "$(dirname "$page")/$link" ] || { echo "$page of the package links to $link, which is not there" >&2; exit 1; }
+        done
+    done
+)
 [ -z "$(find "$bare/etc/systemd" -name 'quorated.*')" ] || { echo "a unit is enabled by the installation" >&2; exit 1; }
 
 # What init writes must run as it is, as the user that the unit names and with the folders that systemd makes for it.
