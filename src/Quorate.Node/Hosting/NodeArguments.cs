@@ -22,17 +22,17 @@ sealed record NodeArguments(string Configuration, bool CheckConfiguration, bool 
           --help           this text
 
         Start here:
-          quorate init                  write a commented configuration that runs
-          quorate key new alice.key     make a signing key for a log of your own
+          quorate init --config quorate.yaml --state state    a key, a log, a commented configuration
           quorated --config quorate.yaml
-          quorate log list              ask the running node
+          quorate log list --node unix://$PWD/state/control.socket    ask the running node
 
         A running node re-reads its configuration on SIGHUP (systemctl reload quorated). A file
         with errors changes nothing: the errors are logged and the old configuration stays.
         Exit status: 0 after an orderly end, 1 when the node could not start or the check failed,
         74 when the disk under a log of its own failed: started again, it reads what is there.
 
-        Manual: docs/quorated.md, docs/configuration.md, docs/operations.md
+        Manual: docs/quorated.md, docs/configuration.md, docs/operations.md; of the Debian package in
+        /usr/share/doc/quorate, of the tarball in share/doc/quorate
 
         """;
 
