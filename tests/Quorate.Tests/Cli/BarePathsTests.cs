@@ -288,7 +288,8 @@ public sealed class BarePathsTests : IDisposable
         var run = _f.Hook("unix:///nowhere", paths, clock: clock, derivation: derivation).RunAsync(CancellationToken.None);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         patience.CancelAfter(TimeSpan.FromSeconds(30));
-        while (!File.Exists(_f["nix-store.args"]))
+        // The shell makes the file before it writes.
+        while (new FileInfo(_f["nix-store.args"]) is not { Exists: true, Length: > 0 })
         {
             await Task.Delay(10, patience.Token);
         }
