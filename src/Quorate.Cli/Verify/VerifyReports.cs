@@ -19,6 +19,10 @@ sealed record VerifyReports(string? Graph, string? Sbom, string? Summary, string
         {
             throw new CliException("--vsa and --vsa-key belong together");
         }
+        if (SummaryKey is not null)
+        {
+            using var key = KeyFiles.ReadPrivate(SummaryKey).Key;
+        }
         if (Graph is not null && !IsHtml && !Graph.EndsWith(".svg", StringComparison.OrdinalIgnoreCase))
         {
             throw new CliException("--graph writes FILE.svg or FILE.html");
