@@ -138,12 +138,32 @@ sealed class TraceLookups(
             ? known
             : throw new InvalidOperationException("a claim without a builder");
         var own = new List<TraceSighting>(1);
+        List<(TraceSighting At, string Reason)>? misplaced = null;
         foreach (var (evidence, sighting) in sightings)
         {
-            if (claim.Evidence.Contains(evidence))
+            if (!claim.Evidence.Contains(evidence))
+            {
+                continue;
+            }
+            if (sighting.Log is { } log && trust.Misplaced(builder, log.LogId) is { } reason)
+            {
+                (misplaced ??= []).Add((sighting, reason));
+            }
+            else
             {
                 own.Add(sighting.In(builder.Keys.LogId));
             }
+        }
+        if (own.Count == 0 && misplaced is not null)
+        {
+            return new ExploredClaim(
+                builder,
+                outputs,
+                stated,
+                claim.Built,
+                SourcesOf([.. misplaced.Select(one => one.At)]),
+                misplaced[0].Reason
+            );
         }
         // All conditions must hold for one sighting: a log that is witnessed and another that is fresh are not one that is both.
         var counts = builder.Conditions.Count == 0 || own.Exists(s => builder.Conditions.All(c => s.Meets(c, claim.Built, now)));

@@ -19,8 +19,12 @@ public sealed class TraceTrust
     readonly Dictionary<Ed25519PublicKey, TraceBuilder> _byKey = [];
     readonly ConcurrentDictionary<ulong, string[]> _names = new();
 
-    TraceTrust(string text, IReadOnlyList<TraceBuilder> builders, QuorumModel model)
+    // Those of builders who have no vote are theirs, too.
+    readonly HashSet<string> _logs;
+
+    TraceTrust(string text, IReadOnlyList<TraceBuilder> builders, QuorumModel model, IEnumerable<string> logs)
     {
+        _logs = new HashSet<string>(logs, StringComparer.Ordinal);
         Text = text;
         Builders = builders;
         Model = model;
@@ -48,6 +52,16 @@ public sealed class TraceTrust
     /// <summary>The witnesses that the model names for a log; null when it names none.</summary>
     public WitnessQuorum? WitnessesOf(string logId) => Builders.FirstOrDefault(builder => builder.Keys.LogId == logId)?.Keys.Witnesses;
 
+    /// <summary>
+    /// Why a claim of the builder does not count as it stands in a log; null where it does. Anybody may log what others signed: in a builder's log count its own
+    /// claims, and a builder whose log is named has none in others. A log that is named for nobody is a place like any cache to a builder who names none.
+    /// </summary>
+    internal string? Misplaced(TraceBuilder builder, string logId) =>
+        builder.Keys.LogId == logId ? null
+        : builder.Keys.LogId is { } own ? $"it stands in log {logId}, and the trust model says that {builder.Name}'s is {own}"
+        : _logs.Contains(logId) ? $"it stands in log {logId}, which the trust model says is another builder's"
+        : null;
+
     /// <summary>Names of the builders in a set, in the order of the rule.</summary>
     public IReadOnlyList<string> Names(ulong set) =>
         _names.TryGetValue(set, out var names) ? names
@@ -60,7 +74,7 @@ public sealed class TraceTrust
     {
         var builders = new List<TraceBuilder>();
         var compiled = Compile(model, [], model, keys, builders);
-        var trust = new TraceTrust(model.ToString()!, builders, compiled);
+        var trust = new TraceTrust(model.ToString()!, builders, compiled, keys.Values.Select(own => own.LogId).OfType<string>());
         foreach (var builder in builders)
         {
             foreach (var key in builder.AllKeys)
