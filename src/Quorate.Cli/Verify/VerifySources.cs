@@ -1,3 +1,4 @@
+using Quorate.Core.Files;
 using Quorate.Nix.Traces;
 using Quorate.Nix.Verification;
 using Quorate.Sources.Traces;
@@ -76,9 +77,37 @@ sealed class VerifySources : IDisposable
                 $"'{text}' is no place for traces: give http(s)://host/path, file:///directory, dir:PATH, log:DIR or bundle:PATH"
             );
         }
+        if (address.IsDirectory)
+        {
+            RequireFolder(text, address.Folder);
+        }
         var cache = new TraceCache(address, clock);
         _open.Add(cache);
         _sources.Add(cache);
         AreRemote |= !address.IsDirectory;
+    }
+
+    /// <summary>
+    /// A name that was mistyped is told at once. A folder that cannot be looked at is a source that does not answer: others may have enough.
+    /// </summary>
+    static void RequireFolder(string text, string folder)
+    {
+        bool isThere;
+        try
+        {
+            isThere = FileLookup.IsThere(folder);
+        }
+        catch (IOException)
+        {
+            return;
+        }
+        if (!isThere)
+        {
+            throw new CliException($"--source {text}: there is no such directory");
+        }
+        if (File.Exists(folder))
+        {
+            throw new CliException($"--source {text}: that is a file; a file of traces is given as bundle:PATH");
+        }
     }
 }

@@ -3,11 +3,14 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Quorate.Core.Files;
 
-/// <summary>The few system calls that make files durable and that .NET does not offer.</summary>
+/// <summary>The few system calls for durable files, and for errors told apart, that .NET does not offer.</summary>
 static partial class Posix
 {
+    public const int NoSuchFile = 2;
+
     const string Library = "libc";
     const int CloseOnExec = 0x80000;
+    const int NonBlocking = 0x800;
     const int Interrupted = 4;
     const int HugePages = 14;
 
@@ -24,6 +27,21 @@ static partial class Posix
         var descriptor = OpenFile(path, CloseOnExec | s_directory);
         return descriptor >= 0 ? new SafeFileHandle(descriptor, ownsHandle: true) : throw Failure("open the directory", path);
     }
+
+    /// <summary>Opens a file for reading, without waiting for the writer of a pipe; null, and the error's number.</summary>
+    public static SafeFileHandle? TryOpen(string path, out int error)
+    {
+        int descriptor;
+        do
+        {
+            descriptor = OpenFile(path, CloseOnExec | NonBlocking);
+            error = descriptor >= 0 ? 0 : Marshal.GetLastPInvokeError();
+        } while (error == Interrupted);
+        return descriptor >= 0 ? new SafeFileHandle(descriptor, ownsHandle: true) : null;
+    }
+
+    /// <summary>0 when there is something of this name, else the error's number.</summary>
+    public static int Access(string path) => CheckAccess(path, mode: 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
     public static void Flush(SafeFileHandle file) => Retry(Fsync, file, "fsync");
 
@@ -52,10 +70,16 @@ static partial class Posix
         }
     }
 
-    static IOException Failure(string what, string path) => new($"cannot {what} {path}: {Marshal.GetLastPInvokeErrorMessage()}");
+    public static IOException Failure(string what, string path, int error) =>
+        new($"cannot {what} {path}: {Marshal.GetPInvokeErrorMessage(error)}");
+
+    static IOException Failure(string what, string path) => Failure(what, path, Marshal.GetLastPInvokeError());
 
     [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenFile(string path, int flags);
+
+    [LibraryImport(Library, EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int CheckAccess(string path, int mode);
 
     [LibraryImport(Library, EntryPoint = "fsync", SetLastError = true)]
     private static partial int Fsync(SafeFileHandle file);

@@ -1,3 +1,4 @@
+using Quorate.Core.Files;
 using Quorate.Log.Storage;
 
 namespace Quorate.Log.Checking;
@@ -22,7 +23,9 @@ public sealed class OfflineLog : LogView, IDisposable
         ) => _scan = scan;
 
     /// <summary>Whose log a folder is; null where the folder does not say it.</summary>
-    public static LogIdentity? IdentityOf(string folder) => LogIdentityFile.TryRead(folder);
+    /// <exception cref="IOException">Whether it does cannot be told.</exception>
+    public static LogIdentity? IdentityOf(string folder) =>
+        FileLookup.IsThere(Path.Combine(folder, LogIdentityFile.FileName)) ? LogIdentityFile.TryRead(folder) : null;
 
     /// <exception cref="LogUnknownException">The folder is no log's, or does not say whose.</exception>
     /// <exception cref="IOException">Damaged, or not readable.</exception>

@@ -51,5 +51,5 @@ public static class CheckpointNotes
         DurableFile.Replace(path, Encoding.ASCII.GetBytes(text), DurableFile.Private);
     }
 
-    static bool IsThere(string path, int maxBytes) => new FileInfo(path) is { Exists: true } file && file.Length <= maxBytes;
+    static bool IsThere(string path, int maxBytes) => FileLookup.IsThere(path) && new FileInfo(path).Length <= maxBytes;
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Quorate.Core.Files;
 using Quorate.Nix;
 using Quorate.Sources.Http;
 
@@ -143,18 +144,21 @@ public sealed class BinaryCacheClient : IDisposable
     async Task<CacheBody?> OpenAsync(Uri url, CancellationToken cancellationToken) =>
         _http is null ? OpenFile(url) : await OpenHttpAsync(_http, url, cancellationToken);
 
-    static CacheBody? OpenFile(Uri url)
+    CacheBody? OpenFile(Uri url)
     {
+        var path = BinaryCacheAddress.LocalPath(url);
         try
         {
             var stream = new FileStream(
-                BinaryCacheAddress.LocalPath(url),
+                path,
                 new FileStreamOptions { Options = FileOptions.Asynchronous | FileOptions.SequentialScan, BufferSize = 0 }
             );
             return new CacheBody(stream, stream.Length, owner: null);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
+            // Of a cache that is itself gone nobody knows what it had. What is there now was put there this moment.
+            using var file = FileLookup.Open(path, BinaryCacheAddress.LocalPath(Address.Root));
             return null;
         }
     }

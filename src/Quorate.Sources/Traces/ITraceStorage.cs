@@ -10,6 +10,10 @@ interface ITraceStorage : IDisposable
     /// <exception cref="TraceCacheException">It does not answer, or not as it should.</exception>
     Task<StoredTrace?> ReadAsync(Uri name, int maxBytes, CancellationToken cancellationToken);
 
+    /// <summary>Makes the place itself where that can be done, before anything is added to it.</summary>
+    /// <exception cref="TraceCacheException"/>
+    void Prepare();
+
     /// <summary>Writes the object if it still is what was read; null means that it must not exist. False when somebody else was faster.</summary>
     /// <exception cref="TraceCacheException"/>
     Task<bool> TryWriteAsync(Uri name, byte[] bytes, StoredTrace? read, CancellationToken cancellationToken);

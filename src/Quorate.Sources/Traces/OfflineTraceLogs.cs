@@ -1,4 +1,5 @@
 using Quorate.Core;
+using Quorate.Core.Files;
 using Quorate.Log.Checking;
 using Quorate.Nix.Traces;
 using Quorate.Nix.Verification;
@@ -21,7 +22,7 @@ public sealed class OfflineTraceLogs : IDisposable
     public IReadOnlyList<ITraceSource> Sources { get; private set; } = [];
 
     /// <param name="witnesses">By the ID of a log, whose cosignatures of it count; null for nobody's.</param>
-    /// <exception cref="IOException">There is no such log, or it is damaged.</exception>
+    /// <exception cref="IOException">There is no such log, one is damaged, or it cannot be told what there is.</exception>
     public static OfflineTraceLogs Open(
         string path,
         Func<string, WitnessQuorum?> witnesses,
@@ -44,6 +45,11 @@ public sealed class OfflineTraceLogs : IDisposable
             logs.Sources = sources;
             return logs._logs.Count > 0 ? logs : throw new IOException($"{path}: there is no log of protocol {Protocol.NixTrace}");
         }
+        catch (UnauthorizedAccessException e)
+        {
+            logs.Dispose();
+            throw new IOException(e.Message, e);
+        }
         catch
         {
             logs.Dispose();
@@ -61,7 +67,7 @@ public sealed class OfflineTraceLogs : IDisposable
         }
         return s_kinds
             .Select(kind => Path.Combine(path, kind))
-            .Where(Directory.Exists)
+            .Where(FileLookup.IsThere)
             .SelectMany(Directory.GetDirectories)
             // Only those of the protocol are worth reading whole.
             .Where(folder => OfflineLog.IdentityOf(folder)?.Protocol == Protocol.NixTrace)

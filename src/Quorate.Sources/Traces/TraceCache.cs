@@ -42,7 +42,7 @@ public sealed partial class TraceCache : ITraceSource, INixEntrySource, IDisposa
     {
         options ??= new TraceCacheOptions();
         Address = address;
-        _storage = address.IsDirectory ? new TraceDirectory(time) : new TraceHttp(address, options, time);
+        _storage = address.IsDirectory ? new TraceDirectory(address.Folder, time) : new TraceHttp(address, options, time);
         _lookups = new SemaphoreSlim(options.MaxLookups);
     }
 
@@ -67,6 +67,7 @@ public sealed partial class TraceCache : ITraceSource, INixEntrySource, IDisposa
     public async Task<bool> AddAsync(ResolvedInputHash input, TraceElement element, CancellationToken cancellationToken)
     {
         var name = Address.Object(input, element.IsJws ? TraceLayout.JwsSet : TraceLayout.BundleLines);
+        _storage.Prepare();
         for (var attempt = 1; attempt <= MaxAttempts; attempt++)
         {
             var read = await _storage.ReadAsync(name, TraceObject.MaxBytes, cancellationToken);

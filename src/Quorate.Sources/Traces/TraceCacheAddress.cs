@@ -21,6 +21,9 @@ public sealed class TraceCacheAddress
 
     public bool IsDirectory => _cache.IsFile;
 
+    /// <summary>Of a cache that is a directory; without a slash at its end.</summary>
+    public string Folder => Path.TrimEndingDirectorySeparator(LocalPath(_cache.Root));
+
     internal bool IsLoopback => _cache.Root.IsLoopback;
 
     public static bool TryParse(string text, [NotNullWhen(true)] out TraceCacheAddress? address)

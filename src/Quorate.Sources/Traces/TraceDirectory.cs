@@ -1,9 +1,13 @@
+using Microsoft.Win32.SafeHandles;
 using Quorate.Core.Files;
 
 namespace Quorate.Sources.Traces;
 
-/// <summary>Trace objects as files. Writers exclude each other by a lock file beside the object; readers see whole files only.</summary>
-sealed class TraceDirectory(TimeProvider time) : ITraceStorage
+/// <summary>
+/// Trace objects as files. Writers exclude each other by a lock file beside the object; readers see whole files only. That an object is absent is said by the folder that would
+/// have it: where that cannot be read, or the root is gone, the place does not answer.
+/// </summary>
+sealed class TraceDirectory(string root, TimeProvider time) : ITraceStorage
 {
     const int ReadAtOnce = 1 << 20;
     const int LockAttempts = 100;
@@ -26,16 +30,16 @@ sealed class TraceDirectory(TimeProvider time) : ITraceStorage
         }
     }
 
-    static StoredTrace? Read(string path, int maxBytes, CancellationToken cancellationToken)
+    StoredTrace? Read(string path, int maxBytes, CancellationToken cancellationToken)
     {
-        // Of the two layouts that are asked for one is missing as a rule, and an exception costs more than verifying the other.
-        if (!File.Exists(path))
-        {
-            return null;
-        }
         try
         {
-            using var file = File.OpenHandle(path);
+            // Of the two layouts that are asked for one is missing as a rule, and an exception costs more than verifying the other.
+            using var file = Open(path);
+            if (file is null)
+            {
+                return null;
+            }
             var length = RandomAccess.GetLength(file);
             if (length > maxBytes)
             {
@@ -52,13 +56,34 @@ sealed class TraceDirectory(TimeProvider time) : ITraceStorage
             }
             return new StoredTrace(bytes, Tag: null);
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
-        catch (Exception e) when (e is UnauthorizedAccessException or (IOException and not TraceCacheException))
+        // A pipe has no length.
+        catch (Exception e) when (e is UnauthorizedAccessException or NotSupportedException or (IOException and not TraceCacheException))
         {
             throw new TraceCacheException($"cannot read {path}: {e.Message}", e);
+        }
+    }
+
+    SafeFileHandle? Open(string path)
+    {
+        try
+        {
+            return FileLookup.Open(path, root);
+        }
+        catch (IOException e)
+        {
+            throw new TraceCacheException(e.Message, e);
+        }
+    }
+
+    public void Prepare()
+    {
+        try
+        {
+            Directory.CreateDirectory(root);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            throw new TraceCacheException($"cannot make {root}: {e.Message}", e);
         }
     }
 

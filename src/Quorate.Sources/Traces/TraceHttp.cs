@@ -50,6 +50,11 @@ sealed class TraceHttp : ITraceStorage
             cancellationToken
         );
 
+    public void Prepare()
+    {
+        // Only its owner can.
+    }
+
     public Task<bool> TryWriteAsync(Uri name, byte[] bytes, StoredTrace? read, CancellationToken cancellationToken) =>
         GuardAsync(
             name,

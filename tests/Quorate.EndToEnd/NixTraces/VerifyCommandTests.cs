@@ -163,6 +163,26 @@ public sealed class VerifyCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Directory_in_place_of_a_trace_is_exit_status_3()
+    {
+        foreach (var file in Directory.GetFiles(In("cache/traces")).Take(40))
+        {
+            File.Delete(file);
+            Directory.CreateDirectory(file);
+        }
+        Assert.Equal(3, (await VerifyAsync("trust.yaml")).Code);
+    }
+
+    [Fact]
+    public async Task Source_that_is_not_there_is_exit_status_1()
+    {
+        Directory.Move(In("cache"), In("elsewhere"));
+        var result = await VerifyAsync("trust.yaml");
+        Assert.Equal(1, result.Code);
+        Assert.Contains($"--source dir:{In("cache")}: there is no such directory", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Claims_without_a_logs_proof_count_for_nothing_where_one_is_required()
     {
         // The key of Sigstore's public log; none of these claims is in it.

@@ -62,4 +62,53 @@ public sealed class VerifySourcesTests : IDisposable
             VerifySources.Open(["ftp://x"], _ => null, TimeProvider.System, TestContext.Current.CancellationToken)
         );
     }
+
+    [Fact]
+    public void Directory_that_is_not_there_and_file_in_its_place_are_told_at_once()
+    {
+        var file = Path.Combine(_fixture.Root, "claims.jsonl");
+        File.WriteAllText(file, "");
+        foreach (var (path, reason) in new[] { (file + "x", "no such directory"), (file, "bundle:PATH") })
+        {
+            var refused = Assert.Throws<CliException>(() =>
+                VerifySources.Open(["dir:" + path], _ => null, TimeProvider.System, TestContext.Current.CancellationToken)
+            );
+            Assert.StartsWith("--source dir:" + path, refused.Message, StringComparison.Ordinal);
+            Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Directory_that_cannot_be_looked_at_is_a_source_that_does_not_answer()
+    {
+        var link = Path.Combine(_fixture.Root, "circle");
+        File.CreateSymbolicLink(link, link);
+        using var sources = VerifySources.Open(["dir:" + link], _ => null, TimeProvider.System, TestContext.Current.CancellationToken);
+
+        var answer = await Assert.Single(sources.Sources).FindAsync(TraceSamples.Input, TestContext.Current.CancellationToken);
+
+        Assert.IsType<TraceLookup.Unavailable>(answer);
+    }
+
+    [Fact]
+    public async Task State_directory_with_a_log_that_cannot_be_looked_at_is_refused()
+    {
+        var logs = Directory.CreateDirectory(Path.Combine(_fixture.Root, "state", "logs")).FullName;
+        await using (await _fixture.OpenAsync())
+        {
+            // Its folder is all that is needed.
+        }
+        Directory.Move(_fixture.Folder, Path.Combine(logs, "one"));
+        var two = Directory.CreateDirectory(Path.Combine(logs, "two")).FullName;
+        File.CreateSymbolicLink(Path.Combine(two, "identity"), Path.Combine(two, "identity"));
+
+        Assert.Throws<IOException>(() =>
+            VerifySources.Open(
+                ["log:" + Path.GetDirectoryName(logs)],
+                _ => null,
+                TimeProvider.System,
+                TestContext.Current.CancellationToken
+            )
+        );
+    }
 }
