@@ -17,6 +17,7 @@ namespace Quorate.Cli.Commands;
 static class VerifyCommand
 {
     const int RemoteParallel = 64;
+    const string ClearLine = "\r\u001b[K";
 
     public static Command Build(CliHost host)
     {
@@ -123,7 +124,14 @@ static class VerifyCommand
                     regime == TraceRegime.SyntheticContentAddressed,
                     cancellationToken
                 );
-                using var sources = VerifySources.Open(parse.GetRequiredValue(source), model.WitnessesOf, host.Clock, cancellationToken);
+                using var sources = VerifySources.Open(
+                    parse.GetRequiredValue(source),
+                    model.WitnessesOf,
+                    host.Clock,
+                    // Over the count of what is done.
+                    message => host.Error.WriteLine($"{(host.Interactive ? ClearLine : "")}quorate: {message}"),
+                    cancellationToken
+                );
                 foreach (var left in sources.LeftOut)
                 {
                     await host.Error.WriteLineAsync($"quorate: left out: {left}");
@@ -191,7 +199,7 @@ static class VerifyCommand
             var result = await verifier.VerifyAsync(request(derivation), Shown(host), cancellationToken);
             if (host.Interactive)
             {
-                await host.Error.WriteAsync("\r\u001b[K");
+                await host.Error.WriteAsync(ClearLine);
             }
             if (result.Verdict == Verdict.Accepted)
             {

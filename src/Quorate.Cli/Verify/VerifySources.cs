@@ -11,6 +11,9 @@ sealed class VerifySources : IDisposable
     const string LogPrefix = "log:";
     const string BundlePrefix = "bundle:";
 
+    /// <summary>Less than two time-outs, so that a place that never answers is asked twice.</summary>
+    static readonly TimeSpan s_patience = TimeSpan.FromSeconds(45);
+
     readonly List<IDisposable> _open = [];
     readonly List<ITraceSource> _sources = [];
 
@@ -32,10 +35,12 @@ sealed class VerifySources : IDisposable
     /// <exception cref="CliException">One of them is nothing of the kind.</exception>
     /// <exception cref="IOException">A folder has no such log, or a damaged one; a file holds no traces.</exception>
     /// <param name="witnesses">By the ID of a log, whose cosignatures of it count; null for nobody's.</param>
+    /// <param name="tell">Told, on any thread, of a place that is given up.</param>
     public static VerifySources Open(
         IReadOnlyList<string> texts,
         Func<string, WitnessQuorum?> witnesses,
         TimeProvider clock,
+        Action<string> tell,
         CancellationToken cancellationToken
     )
     {
@@ -44,7 +49,7 @@ sealed class VerifySources : IDisposable
         {
             foreach (var text in texts)
             {
-                sources.Add(text, witnesses, clock, cancellationToken);
+                sources.Add(text, witnesses, clock, tell, cancellationToken);
             }
             return sources;
         }
@@ -57,7 +62,13 @@ sealed class VerifySources : IDisposable
 
     public void Dispose() => _open.ForEach(open => open.Dispose());
 
-    void Add(string text, Func<string, WitnessQuorum?> witnesses, TimeProvider clock, CancellationToken cancellationToken)
+    void Add(
+        string text,
+        Func<string, WitnessQuorum?> witnesses,
+        TimeProvider clock,
+        Action<string> tell,
+        CancellationToken cancellationToken
+    )
     {
         if (text.StartsWith(LogPrefix, StringComparison.Ordinal))
         {
@@ -81,7 +92,11 @@ sealed class VerifySources : IDisposable
         {
             RequireFolder(text, address.Folder);
         }
-        var cache = new TraceCache(address, clock);
+        var cache = new TraceCache(
+            address,
+            clock,
+            new TraceCacheOptions { Patience = s_patience, GivenUp = reason => tell($"{address}: {reason}") }
+        );
         _open.Add(cache);
         _sources.Add(cache);
         AreRemote |= !address.IsDirectory;

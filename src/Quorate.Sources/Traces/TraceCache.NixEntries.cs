@@ -47,18 +47,9 @@ public sealed partial class TraceCache
         CancellationToken cancellationToken
     )
     {
-        await _lookups.WaitAsync(cancellationToken);
-        try
-        {
-            return await _storage.ReadAsync(name, maxBytes, cancellationToken) is { } read ? parse(read.Bytes) : NixEntryLookup.Absent;
-        }
-        catch (TraceCacheException e)
-        {
-            return new NixEntryLookup.Unavailable(e.Message);
-        }
-        finally
-        {
-            _lookups.Release();
-        }
+        var (read, failure) = await LookUpAsync(name, maxBytes, cancellationToken);
+        return read is not null ? parse(read.Bytes)
+            : failure is not null ? new NixEntryLookup.Unavailable(failure)
+            : NixEntryLookup.Absent;
     }
 }

@@ -22,6 +22,12 @@ public sealed record TraceCacheOptions
 
     /// <summary>Objects asked for at once, over HTTP or from a disk; more wait.</summary>
     public int MaxLookups { get; init; } = 64;
+
+    /// <summary>What may be waited for lookups that fail, all together; then the cache is given up, and every later lookup fails at once. Null: never.</summary>
+    public TimeSpan? Patience { get; init; }
+
+    /// <summary>Told when the cache is given up, with the reason: once, on whatever thread noticed it.</summary>
+    public Action<string>? GivenUp { get; init; }
 }
 
 /// <summary>
@@ -37,6 +43,8 @@ public sealed partial class TraceCache : ITraceSource, INixEntrySource, IDisposa
 
     readonly ITraceStorage _storage;
     readonly SemaphoreSlim _lookups;
+    readonly SourcePatience? _patience;
+    readonly TimeProvider _time;
 
     public TraceCache(TraceCacheAddress address, TimeProvider time, TraceCacheOptions? options = null)
     {
@@ -44,6 +52,8 @@ public sealed partial class TraceCache : ITraceSource, INixEntrySource, IDisposa
         Address = address;
         _storage = address.IsDirectory ? new TraceDirectory(address.Folder, time) : new TraceHttp(address, options, time);
         _lookups = new SemaphoreSlim(options.MaxLookups);
+        _patience = options.Patience is { } limit ? new SourcePatience(limit, time, options.GivenUp) : null;
+        _time = time;
     }
 
     public TraceCacheAddress Address { get; }
@@ -151,17 +161,32 @@ public sealed partial class TraceCache : ITraceSource, INixEntrySource, IDisposa
     )
     {
         var name = Address.Object(input, layout);
+        var (read, failure) = await LookUpAsync(name, TraceObject.MaxBytes, cancellationToken);
+        return read is null ? (null, failure)
+            : TraceObject.TryRead(read.Bytes, out var traces, out var problem) ? (traces, null)
+            : (null, $"{name}: {problem}");
+    }
+
+    /// <summary>Neither, when the place says that it has no such object.</summary>
+    async Task<(StoredTrace? Read, string? Failure)> LookUpAsync(Uri name, int maxBytes, CancellationToken cancellationToken)
+    {
         await _lookups.WaitAsync(cancellationToken);
         try
         {
-            var read = await _storage.ReadAsync(name, TraceObject.MaxBytes, cancellationToken);
-            return read is null ? (null, null)
-                : TraceObject.TryRead(read.Bytes, out var traces, out var problem) ? (traces, null)
-                : (null, $"{name}: {problem}");
-        }
-        catch (TraceCacheException e)
-        {
-            return (null, e.Message);
+            if (_patience?.Ended is { } ended)
+            {
+                return (null, ended);
+            }
+            var began = _time.GetTimestamp();
+            try
+            {
+                return (await _storage.ReadAsync(name, maxBytes, cancellationToken), null);
+            }
+            catch (TraceCacheException e)
+            {
+                _patience?.Failed(began, e.Message);
+                return (null, e.Message);
+            }
         }
         finally
         {

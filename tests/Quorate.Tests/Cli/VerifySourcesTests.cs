@@ -28,6 +28,7 @@ public sealed class VerifySourcesTests : IDisposable
             ["log:" + _fixture.Folder],
             _ => null,
             TimeProvider.System,
+            _ => { },
             TestContext.Current.CancellationToken
         );
 
@@ -43,7 +44,13 @@ public sealed class VerifySourcesTests : IDisposable
         var claim = TraceSamples.Sign(TraceFormat.Bundle);
         var file = Path.Combine(_fixture.Root, "claims.jsonl");
         await File.WriteAllTextAsync(file, Encoding.ASCII.GetString(claim) + "\n{}\n", TestContext.Current.CancellationToken);
-        using var sources = VerifySources.Open(["bundle:" + file], _ => null, TimeProvider.System, TestContext.Current.CancellationToken);
+        using var sources = VerifySources.Open(
+            ["bundle:" + file],
+            _ => null,
+            TimeProvider.System,
+            _ => { },
+            TestContext.Current.CancellationToken
+        );
 
         var found = await Assert.Single(sources.Sources).FindAsync(TraceSamples.Input, TestContext.Current.CancellationToken);
 
@@ -56,10 +63,10 @@ public sealed class VerifySourcesTests : IDisposable
     public void Folder_without_a_log_and_text_that_is_no_place_are_refused()
     {
         Assert.Throws<IOException>(() =>
-            VerifySources.Open(["log:" + _fixture.Root], _ => null, TimeProvider.System, TestContext.Current.CancellationToken)
+            VerifySources.Open(["log:" + _fixture.Root], _ => null, TimeProvider.System, _ => { }, TestContext.Current.CancellationToken)
         );
         Assert.Throws<CliException>(() =>
-            VerifySources.Open(["ftp://x"], _ => null, TimeProvider.System, TestContext.Current.CancellationToken)
+            VerifySources.Open(["ftp://x"], _ => null, TimeProvider.System, _ => { }, TestContext.Current.CancellationToken)
         );
     }
 
@@ -71,7 +78,7 @@ public sealed class VerifySourcesTests : IDisposable
         foreach (var (path, reason) in new[] { (file + "x", "no such directory"), (file, "bundle:PATH") })
         {
             var refused = Assert.Throws<CliException>(() =>
-                VerifySources.Open(["dir:" + path], _ => null, TimeProvider.System, TestContext.Current.CancellationToken)
+                VerifySources.Open(["dir:" + path], _ => null, TimeProvider.System, _ => { }, TestContext.Current.CancellationToken)
             );
             Assert.StartsWith("--source dir:" + path, refused.Message, StringComparison.Ordinal);
             Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
@@ -83,7 +90,13 @@ public sealed class VerifySourcesTests : IDisposable
     {
         var link = Path.Combine(_fixture.Root, "circle");
         File.CreateSymbolicLink(link, link);
-        using var sources = VerifySources.Open(["dir:" + link], _ => null, TimeProvider.System, TestContext.Current.CancellationToken);
+        using var sources = VerifySources.Open(
+            ["dir:" + link],
+            _ => null,
+            TimeProvider.System,
+            _ => { },
+            TestContext.Current.CancellationToken
+        );
 
         var answer = await Assert.Single(sources.Sources).FindAsync(TraceSamples.Input, TestContext.Current.CancellationToken);
 
@@ -107,6 +120,7 @@ public sealed class VerifySourcesTests : IDisposable
                 ["log:" + Path.GetDirectoryName(logs)],
                 _ => null,
                 TimeProvider.System,
+                _ => { },
                 TestContext.Current.CancellationToken
             )
         );
