@@ -78,14 +78,21 @@ static class VerificationTree
 
     static string By(VerifiedPosition position)
     {
+        var notes = new List<string>();
+        if (position.RestsOnLegacy)
+        {
+            notes.Add(position.Resolved is null ? "legacy signature, its choice of inputs is believed" : "legacy signature");
+        }
+        else if (position.Claims.Any(claim => !claim.IsAtomic))
+        {
+            notes.Add("outputs signed one by one");
+        }
+        if (position.Claims.Any(claim => !claim.IsExact))
+        {
+            notes.Add("under an identifier that other derivations may share");
+        }
         var signers = string.Join(", ", position.Signers);
-        return !position.RestsOnLegacy
-            ? position.Claims.Any(claim => !claim.IsAtomic)
-                ? $"{signers} (outputs signed one by one)"
-                : signers
-            : position.Resolved is null
-                ? $"{signers} (legacy signature, its choice of inputs is believed)"
-                : $"{signers} (legacy signature)";
+        return notes.Count == 0 ? signers : $"{signers} ({string.Join("; ", notes)})";
     }
 
     static string Resolved(DivergentOutcome outcome) =>
