@@ -29,10 +29,7 @@ sealed class MirrorWriter(LogState state, ILogStorage storage, TimeProvider time
                 count++;
             }
             // Nothing of this frame is staged yet, and what is before it stays.
-            if (storage.LackOfRoom(RoomForOwnLogs + 2 * bytes) is { } lack)
-            {
-                throw new LogRoomException(lack);
-            }
+            RequireRoom(bytes);
             await AppendFrameAsync(entries, values, start, count, cancellationToken);
             start += count;
         }
@@ -62,6 +59,7 @@ sealed class MirrorWriter(LogState state, ILogStorage storage, TimeProvider time
                 bytes += values[start].Value.Length;
                 entries.Add(new FrameEntry(ReadOnlyMemory<byte>.Empty, values[start].Digest, values[start].Value));
             }
+            RequireRoom(entries.Sum(entry => (long)entry.Value!.Value.Length));
             var offsets = new int[entries.Count];
             var content = new FrameContent(FrameKind.Values, 0, time.GetUtcNow(), null, [], entries);
             var position = await FrameAppender.AppendAsync(storage, content, offsets, cancellationToken);
@@ -69,6 +67,14 @@ sealed class MirrorWriter(LogState state, ILogStorage storage, TimeProvider time
             {
                 state.AddStray(new EntryRecord(entries[i].Digest, (uint)entries[i].Value!.Value.Length, 0, 0), position + offsets[i]);
             }
+        }
+    }
+
+    void RequireRoom(long bytes)
+    {
+        if (storage.LackOfRoom(RoomForOwnLogs + 2 * bytes) is { } lack)
+        {
+            throw new LogRoomException(lack);
         }
     }
 
