@@ -77,7 +77,12 @@ public sealed class PostgresStorage : ISharedLogStorage
         }
         try
         {
-            return new StoredFrame(payload, _frames.Read(frame, frame + 1).Single().Payload.ToArray());
+            // Copied while it is valid.
+            foreach (var (_, bytes) in _frames.Read(frame, frame + 1))
+            {
+                return new StoredFrame(payload, bytes.ToArray());
+            }
+            return null;
         }
         catch (LogDamagedException)
         {

@@ -45,6 +45,8 @@ sealed class LazyDisk(WriteAheadDisk real) : WriteAheadDisk
     public override void Write(SafeFileHandle file, string path, IReadOnlyList<ReadOnlyMemory<byte>> buffers, long offset) =>
         real.Write(file, path, buffers, offset);
 
+    public override long FreeBytes(string folder) => real.FreeBytes(folder);
+
     public override void SetLength(SafeFileHandle file, string path, long length) => real.SetLength(file, path, length);
 
     public override void ForgetCached(SafeFileHandle file, string path, long offset, long length) =>

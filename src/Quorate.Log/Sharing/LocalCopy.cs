@@ -171,7 +171,13 @@ sealed class LocalCopy : ISharedLogStorage
             return;
         }
         _shared.SeekTo(Count - 1);
-        var theirs = _shared.ReadNewFrames().Take(1).Select(f => (bool?)IsOurs(f.Payload, position)).FirstOrDefault();
+        bool? theirs = null;
+        // Not by a query: that may end the reading, and with it the payload, before it looks at it.
+        foreach (var frame in _shared.ReadNewFrames())
+        {
+            theirs = IsOurs(frame.Payload, position);
+            break;
+        }
         if (theirs != true)
         {
             throw new LogDamagedException(
