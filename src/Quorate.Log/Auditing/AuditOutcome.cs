@@ -54,17 +54,10 @@ class BadObjectException(string path, string reason) : Exception($"{path}: {reas
 }
 
 /// <summary>A bundle and its tile do not agree; which of the two is bad, the tree above them tells.</summary>
-sealed class UnequalLeavesException(
-    TileNumber number,
-    string tilePath,
-    string bundlePath,
-    int first,
-    Sha256Digest[] ofBundle,
-    Sha256Digest[] ofTile
-) : BadObjectException(tilePath, $"hash {first} is not that of the entries below it")
+sealed class UnequalLeavesException(TileNumber number, string tilePath, string bundlePath, int first, Sha256Digest[] ofTile)
+    : BadObjectException(tilePath, $"hash {first} is not that of the entries below it")
 {
     internal TileNumber Number { get; } = number;
-    internal IReadOnlyList<Sha256Digest> OfBundle { get; } = ofBundle;
     internal IReadOnlyList<Sha256Digest> OfTile { get; } = ofTile;
 
     /// <summary>The same once it is known that the tile is right.</summary>

@@ -50,7 +50,7 @@ sealed class TileWorker(ITileSource source, bool withValues)
         var same = EqualHashes(tile, _tile.Bytes, leaves.Span[..width]);
         if (same < width)
         {
-            throw new UnequalLeavesException(number, tile.Text, path.Text, same, leaves[..width].ToArray(), Hashes(_tile.Bytes, width));
+            throw new UnequalLeavesException(number, tile.Text, path.Text, same, Hashes(_tile.Bytes, width));
         }
         // Only now is the bundle what the tree has.
         for (var i = 0; i < width && seen is not null; i++)
